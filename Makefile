@@ -1,0 +1,42 @@
+# Quorum: `make` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv/bin
+SETUP = $(if $(wildcard $(VENV)/python),$(VENV)/python,$(PYTHON)) -I deploy/setup_env.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run demo test check bench lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s%s\n", $$1, $$2 }'
+
+setup: ## make the environment, install the pinned packages, build the dashboard
+	@$(SETUP)
+
+setup-dev: ## the same with the test tools
+	@$(SETUP) --dev
+
+run: setup ## start the desk on the settings of settings.yaml
+	$(VENV)/python supervisor.py
+
+demo: setup ## start the desk in a simulated world: no network, no keys
+	$(VENV)/python supervisor.py --settings sim/demo.yaml --market simulated
+
+test: setup-dev ## run the whole test suite
+	$(VENV)/python -m pytest
+
+check: setup-dev ## format check, lint, types, tests
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/mypy
+	$(VENV)/python -m pytest
+
+bench: setup-dev ## run all benchmarks: JSON lines on standard output
+	@for file in benchmarks/[a-z]*.py; do $(VENV)/python $$file || exit 1; done
+
+lock: setup-dev ## pin the dependencies of setup.cfg again; UPGRADE=1 takes the newest versions
+	PATH=$(VENV):$$PATH $(VENV)/python deploy/lock.py $(if $(UPGRADE),--upgrade)
+
+clean: ## remove the environment, the dashboard build and the caches, never the data in var/
+	rm -rf .venv frontend/node_modules frontend/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
