@@ -1,0 +1,1 @@
+"""Long-lived actors: thin shells around the rules in domain/."""

@@ -1,0 +1,1 @@
+"""Command-line tools over the journal: audit, export, verify."""

@@ -1,0 +1,1 @@
+"""The hub's edge: HTTP and WebSocket sessions, wire format, access rules."""
