@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
@@ -22,7 +22,6 @@ from pydantic import (
     GetCoreSchemaHandler,
     SecretStr,
     StrictBool,
-    TypeAdapter,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -31,6 +30,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from domain import money
 from domain.errors import SettingsError
 
 MAX_DECIMALS = 8  # money is posted in steps of 0.00000001; nothing finer is told apart
@@ -51,7 +51,7 @@ class Between:
         self.low, self.high = Decimal(low), Decimal(high)
 
     def __str__(self) -> str:
-        return f"between {plain_decimal(self.low)} and {plain_decimal(self.high)}"
+        return f"between {money.text(self.low)} and {money.text(self.high)}"
 
     def __get_pydantic_core_schema__(self, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self._whole if source is int else self._decimal)
@@ -71,11 +71,6 @@ class Between:
         if number != number.to_integral_value():
             raise _rule(f"must be a whole number {self}")
         return int(number)
-
-
-def plain_decimal(number: Decimal) -> str:
-    """Return `number` as the ledger spells it: no exponent, no trailing zeros, no negative zero."""
-    return format(number.normalize(), "f") if number else "0"
 
 
 def is_loopback(host: str) -> bool:
@@ -200,7 +195,7 @@ def _database(raw: str) -> str:
 
 def _chat_id(raw: object) -> object:
     if isinstance(raw, int | Decimal) and not isinstance(raw, bool):
-        return plain_decimal(Decimal(raw))
+        return money.text(Decimal(raw))
     return raw
 
 
@@ -526,7 +521,7 @@ def _mongodb_uri(raw: SecretStr | None) -> SecretStr | None:
 
 
 def _hub_token(raw: SecretStr | None) -> SecretStr | None:
-    # It travels in an HTTP header, a WebSocket sub-protocol, a query and a cookie: these characters need no escape in any.
+    # It travels in a header, a WebSocket sub-protocol, a query and a cookie: none of them escapes these characters.
     if raw and re.fullmatch(r"[A-Za-z0-9._~-]+", raw.get_secret_value()) is None:
         raise _rule("must consist of letters, digits and . _ ~ - only")
     return raw
@@ -582,3 +577,489 @@ class Settings(Section):
     notifications: NotificationSettings = NotificationSettings()
     bots: BotsSettings = BotsSettings()
     secrets: Secrets = Field(default_factory=Secrets, repr=False)
+
+
+# --- reading the file -------------------------------------------------------------------------------------------------
+
+_Problem = tuple[str, str]  # dotted path; what must hold and what was found
+
+_WORDS: Mapping[str, object] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), True),
+    **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"), False),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), Decimal("NaN")),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), Decimal("Infinity")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), Decimal("-Infinity")),
+}
+
+
+def load_settings(
+    path: Path | str = "settings.yaml",
+    *,
+    environ: Mapping[str, str] | None = None,
+    env_files: Sequence[Path] | None = None,
+    market: str | None = None,
+    serving: bool = True,
+) -> Settings:
+    """Read the settings file, and the secrets from the environment and `.env`.
+
+    Args:
+        path: the settings file, YAML in UTF-8.
+        environ: where secrets are looked up first; None = the process's environment.
+        env_files: where they are looked up next, the last file wins; None = `.env` in the current folder and beside
+            the settings file.
+        market: replaces `market.source` (the command line's `--market`).
+        serving: False for tools that open no port: the rules about exposing one are not applied.
+
+    Raises:
+        SettingsError: one line per error, sorted by path: `<path>: <rule>, was <value>`. No secret stands in it.
+    """
+    path = Path(path)
+    raw, problems = _read_yaml(path)
+    if market is not None:
+        section = raw.get("market")
+        raw["market"] = {**(section if isinstance(section, Mapping) else {}), "source": market}
+    if env_files is None:
+        env_files = (Path(".env"), path.parent / ".env")
+    secrets, secret_problems = _read_secrets(os.environ if environ is None else environ, env_files)
+    return _parse(raw, secrets, [*problems, *secret_problems], serving=serving)
+
+
+def parse_settings(raw: Mapping[str, object], secrets: Secrets | None = None, *, serving: bool = True) -> Settings:
+    """Return the settings that `raw`, the content of a settings file, and `secrets` make.
+
+    Raises:
+        SettingsError: as `load_settings`.
+    """
+    return _parse(raw, secrets or Secrets(), [], serving=serving)
+
+
+def _parse(raw: Mapping[str, object], secrets: Secrets, problems: Iterable[_Problem], *, serving: bool) -> Settings:
+    problems = list(problems)
+    if "secrets" in raw:
+        problems.append(("secrets", "must stand in the environment or .env (value not shown)"))
+    try:
+        settings = Settings.model_validate({**raw, "secrets": secrets})
+    except ValidationError as error:
+        problems += _problems(error)
+    else:
+        problems += _exposure_problems(settings) if serving else []
+    if problems:
+        raise _settings_error(problems, secrets)
+    return settings
+
+
+def _exposure_problems(settings: Settings) -> list[_Problem]:
+    operator, viewer = settings.secrets.hub_operator_token, settings.secrets.hub_viewer_token
+    found: list[_Problem] = []
+    if operator and viewer and operator == viewer:
+        found.append(("HUB_VIEWER_TOKEN", "must differ from HUB_OPERATOR_TOKEN (values not shown)"))
+    if not is_loopback(settings.server.host):
+        where = f"where server.host is not a loopback address, was {_found(settings.server.host)}"
+        if operator is None:
+            found.append(("HUB_OPERATOR_TOKEN", f"must be set {where}"))
+        elif len(operator) < OPERATOR_TOKEN_LENGTH:
+            found.append(("HUB_OPERATOR_TOKEN", f"must have at least {OPERATOR_TOKEN_LENGTH} characters {where}"))
+    return found
+
+
+def _read_secrets(environ: Mapping[str, str], env_files: Sequence[Path]) -> tuple[Secrets, list[_Problem]]:
+    given = {name.lower(): environ[name] for name in SECRET_NAMES if environ.get(name, "").strip()}
+    try:
+        return Secrets(_env_file=env_files, **given), []  # type: ignore[arg-type]  # text becomes SecretStr
+    except ValidationError as error:
+        return Secrets(), [
+            (str(details["loc"][0]).upper(), f"{_rule_of(details)} (value not shown)") for details in error.errors()
+        ]
+    except (OSError, UnicodeDecodeError) as error:
+        return Secrets(), [(".env", f"must be a readable UTF-8 file, was not ({type(error).__name__})")]
+
+
+def _read_yaml(path: Path) -> tuple[dict[str, object], list[_Problem]]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: must exist, was not found") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: must be a readable file, was not ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: must be UTF-8, was not at byte {error.start}") from None
+    return _parse_yaml(text, path.name)
+
+
+def _parse_yaml(text: str, name: str) -> tuple[dict[str, object], list[_Problem]]:
+    problems: list[_Problem] = []
+    try:
+        node = _NodeLoader(text).get_single_node()
+        raw = _build(node, "", problems) if node else None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "its end"
+        raise SettingsError(f"{name}: must be valid YAML, was not at {where}: {error.problem}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, int(error.position)) + 1
+        raise SettingsError(f"{name}: must be valid YAML, was not at line {line}: unprintable character") from None
+    except RecursionError:
+        raise SettingsError(f"{name}: must be valid YAML, was nested too deeply") from None
+    if raw is not None and not isinstance(raw, dict):
+        raise SettingsError(f"{name}: must be a mapping of sections, was {_kind(raw)}")
+    return raw or {}, problems
+
+
+class _NodeLoader(yaml.SafeLoader):
+    """Composes nodes only; aliases are refused, because a few lines of them can grow without bound."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            alias = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it untyped
+            raise yaml.composer.ComposerError(None, None, "aliases are not supported", alias.start_mark)
+        return super().compose_node(parent, index)
+
+
+def _build(node: yaml.Node, path: str, problems: list[_Problem]) -> object:
+    if not node.tag.startswith("tag:yaml.org,2002:"):
+        problems.append((path, f"must not carry a tag (line {node.start_mark.line + 1})"))
+    match node:
+        case yaml.MappingNode():
+            return _build_mapping(node, path, problems)
+        case yaml.SequenceNode():
+            return [_build(item, f"{path}[{index}]", problems) for index, item in enumerate(node.value)]
+        case yaml.ScalarNode():
+            return _scalar(node)
+    raise TypeError(f"a YAML node must be a mapping, a sequence or a scalar, was {type(node).__name__}")
+
+
+def _build_mapping(node: yaml.MappingNode, path: str, problems: list[_Problem]) -> dict[str, object]:
+    built: dict[str, object] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            problems.append((path, f"must have plain keys, was {_kind(key_node.value)} (line {line})"))
+            continue
+        key = str(key_node.value)
+        where = _join(path, key)
+        if key.upper() in SECRET_NAMES:
+            problems.append((where, f"must stand in the environment or .env (line {line}, value not shown)"))
+        elif key in built:
+            problems.append((where, f"must be given once, was given again (line {line})"))
+        else:
+            built[key] = _build(value_node, where, problems)
+    return built
+
+
+def _scalar(node: yaml.ScalarNode) -> object:
+    text = str(node.value)
+    if node.style is not None:  # quoted or block text
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    # Built from the text itself: 0.1 is exactly 0.1, whatever binary would make of it.
+    return Decimal(text) if _NUMBER.fullmatch(text) else text
+
+
+# --- naming what is wrong ---------------------------------------------------------------------------------------------
+
+_RULES = {
+    "bool_type": "must be true or false",
+    "extra_forbidden": "unknown key",
+    "missing": "must be given",
+    "string_type": "must be text",
+    "string_unicode": "must be valid Unicode text",
+    "tuple_type": "must be a list",
+    **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type"), "must be a mapping"),
+}
+_PRIVATE = re.compile(r"key|token|secret|passw|credential|uri|webhook|mongodb", re.IGNORECASE)
+_SECRET_LIKE = re.compile(r"\bsk-[\w-]{8,}|(?<=://)[^\s/'\"]*@")
+_UNSHOWN = frozenset({"hidden", "missing", "mapping_type", "dict_type", "model_type"})
+
+
+def _settings_error(problems: Iterable[_Problem], secrets: Secrets | None = None) -> SettingsError:
+    text = "\n".join(f"{path}: {problem}" for path, problem in sorted(set(problems)))
+    return SettingsError(_redacted(text, secrets))
+
+
+def _redacted(text: str, secrets: Secrets | None) -> str:
+    for name in Secrets.model_fields if secrets else ():
+        secret: SecretStr | None = getattr(secrets, name)
+        if secret:
+            # By its beginning, because a long value may have been cut.
+            text = re.sub(re.escape(secret.get_secret_value()[:8]) + r"[^\s'\"]*", "***", text)
+    return _SECRET_LIKE.sub("***", text)
+
+
+def _problems(error: ValidationError, prefix: str = "") -> list[_Problem]:
+    return [_problem(details, prefix) for details in error.errors(include_url=False)]
+
+
+def _problem(details: ErrorDetails, prefix: str) -> _Problem:
+    path = prefix
+    for step in details["loc"]:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif step != "[key]":
+            path = _join(path, step)
+    return path, f"{_rule_of(details)}{_was(details, path)}"
+
+
+def _rule_of(details: ErrorDetails) -> str:
+    if details["type"] == "literal_error":
+        return f"must be {details['ctx']['expected']}"
+    return _RULES.get(details["type"], details["msg"])
+
+
+def _was(details: ErrorDetails, path: str) -> str:
+    kind, value = details["type"], details["input"]
+    if kind == "missing":
+        return ", was not"
+    if kind == "hidden" or _PRIVATE.search(path.rpartition(".")[2]):
+        return " (value not shown)"
+    # Where a mapping must stand, text may be a line of `.env` that lost its way: its content is not repeated.
+    return f", was {_kind(value) if kind in _UNSHOWN else _found(value)}"
+
+
+def _found(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return repr(value) if len(value) <= 60 else repr(value[:57] + "...")
+    if isinstance(value, int | float | Decimal):
+        return str(value) if len(str(value)) <= 60 else "a number of more than 60 digits"
+    return _kind(value)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, Mapping):
+        return "a mapping" if value else "an empty mapping"
+    if isinstance(value, list | tuple):
+        return "a list" if value else "an empty list"
+    return _found(value) if value is None or isinstance(value, bool | int | float | Decimal) else type(value).__name__
+
+
+def _join(path: str, key: str) -> str:
+    key = key if len(key) <= 64 and key.isprintable() else repr(key[:61] + "...")
+    return f"{path}.{key}" if path else key
+
+
+# --- settings of one bot ----------------------------------------------------------------------------------------------
+
+_USD_EXITS = frozenset({"stop_loss_usd", "profit_target_usd", "trailing_trigger_usd", "trailing_distance_usd"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotConfigChange:
+    """What a client asked for with `start_bot` or `update_bot_config`, checked."""
+
+    changes: Mapping[str, object]  # keys of BotSettings only; `protections` is nested
+    allowed_pairs: tuple[str, ...] | None  # exactly these pairs are to be enabled; None = not given
+    signal_sources: tuple[str, ...] | None  # exactly these analysts, besides `technical`; None = not given
+    ignored: tuple[str, ...]  # names nobody knows, in the order given: warnings
+
+
+class _ClientKeys(Section):
+    """The keys of a client's bot configuration that are no settings of a bot."""
+
+    allowed_pairs: tuple[Annotated[str, AfterValidator(str.upper), AfterValidator(_pair)], ...] | None = None
+    signal_sources: tuple[AnalystName, ...] | None = None
+    test_mode: StrictBool = True  # accepted and without effect: every order here is a paper order
+
+
+def bot_settings(settings: Settings, pair: str) -> BotSettings:
+    """Return the settings of `pair`: the defaults overlaid by the pair's own keys.
+
+    Raises:
+        SettingsError: `pair` has no entry in `bots.pairs`.
+    """
+    if pair not in settings.bots.pairs:
+        raise SettingsError(f"bots.pairs: must name {_found(pair)}, was {_found(', '.join(settings.bots.pairs))}")
+    return overlay(settings.bots.defaults, settings.bots.pairs[pair])
+
+
+def overlay(bot: BotSettings, changes: Mapping[str, object]) -> BotSettings:
+    """Return `bot` with `changes`; keys may be nested or dotted (`protections.stoploss_guard.trades`).
+
+    Raises:
+        SettingsError: all errors of `changes`; `bot` stays in force.
+    """
+    nested, problems = _nested(changes)
+    everything = {name: _plain(value) for name, value in bot}
+    try:
+        changed = BotSettings.model_validate(_merged(everything, nested))
+    except ValidationError as error:
+        problems += _problems(error)
+    if problems:
+        raise _settings_error(problems)
+    return changed
+
+
+def parse_bot_config(raw: Mapping[str, object]) -> BotConfigChange:
+    """Check the configuration that a client sent with `start_bot` or `update_bot_config`.
+
+    Numbers may be JSON numbers or decimal strings. Exits in US dollars without `exits` select `exits: usd`.
+
+    Raises:
+        SettingsError: all errors of the known keys; nothing is to change.
+    """
+    nested, problems = _nested(raw)
+    wanted = {key: _without_client_noise(value) for key, value in nested.items() if key in BotSettings.model_fields}
+    separate = {key: value for key, value in nested.items() if key in _ClientKeys.model_fields}
+    if _USD_EXITS & wanted.keys():
+        wanted.setdefault("exits", "usd")
+    try:
+        changes = _given(BotSettings.model_validate(wanted))
+    except ValidationError as error:
+        problems += _problems(error)
+    try:
+        client = _ClientKeys.model_validate(separate)
+    except ValidationError as error:
+        problems += _problems(error)
+    if problems:
+        raise _settings_error(problems)
+    return BotConfigChange(
+        changes=changes,
+        allowed_pairs=_once(client.allowed_pairs),
+        signal_sources=_once(client.signal_sources),
+        ignored=tuple(key for key in nested if key not in wanted and key not in separate),
+    )
+
+
+def _nested(flat: Mapping[str, object]) -> tuple[dict[str, object], list[_Problem]]:
+    nested: dict[str, object] = {}
+    problems: list[_Problem] = []
+    for key, value in flat.items():
+        first, *rest = key.split(".")
+        for name in reversed(rest):
+            value = {name: value}
+        known = nested.get(first)
+        if first not in nested:
+            nested[first] = value
+        elif isinstance(known, Mapping) and isinstance(value, Mapping):
+            nested[first] = _merged(known, value)
+        else:
+            problems.append((key, "must be given once, was given again"))
+    return nested, problems
+
+
+def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
+    merged = dict(below)
+    for key, value in above.items():
+        known = merged.get(key)
+        both = isinstance(known, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(known, value) if both else value  # type: ignore[arg-type]  # both are mappings here
+    return merged
+
+
+def _without_client_noise(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _without_client_noise(item) for key, item in value.items()}
+    return _without_noise(value) if isinstance(value, Decimal) else value
+
+
+def _once(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(dict.fromkeys(values))
+
+
+# --- plain form, hash, difference -------------------------------------------------------------------------------------
+
+Plain = bool | int | str | list["Plain"] | dict[str, "Plain"]
+
+RESTART = (
+    *SECRET_NAMES,
+    "server.host",
+    "server.port",
+    "market.source",
+    "market.rest_urls",
+    "market.stream_urls",
+    "market.intervals",
+    "market.history",
+    "market.recording",
+    "news.cryptopanic_url",
+    "news.rss",
+    "news.fear_greed_url",
+    "llm.base_url",
+    "analysts.*",
+    "analysts.*.model",
+    "analysts.*.role",
+    "paper.balance_usdt",
+    "storage.data_dir",
+    "storage.database",
+    "recorder.enabled",
+    "recorder.max_gib",
+    "logging.json_file",
+    "logging.max_mib",
+    "logging.keep",
+    "bots.pairs.*",
+)
+"""Paths that take effect at the next start; `*` stands for one name. `analysts.*` and `bots.pairs.*` are whole entries
+that came or went: each has an actor of its own."""
+
+
+def as_plain(section: Section) -> dict[str, Plain]:
+    """Return `section` as JSON can hold it: fractions as text, absent for null, no float, no secret."""
+    return {name: _plain(value) for name, value in section if value is not None and not isinstance(value, Secrets)}
+
+
+def as_flat(section: Section | Mapping[str, object]) -> tuple[tuple[str, bool | int | str], ...]:
+    """Return the plain form of `section` as sorted (dotted path, value); items of lists are numbered from 0."""
+    return tuple(sorted(_leaves(_plain(section), "")))
+
+
+def settings_hash(settings: Settings) -> str:
+    """Return the SHA-256, in hexadecimal, of the canonical JSON of everything but the secrets."""
+    text = json.dumps(as_plain(settings), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def diff(old: Settings, new: Settings) -> tuple[str, ...]:
+    """Return the sorted dotted paths that differ; a secret is named by its environment variable.
+
+    A list is one value. An analyst or pair that came or went is named by its own path (`bots.pairs.ADAUSDT`).
+    """
+    secrets = [
+        name.upper() for name in Secrets.model_fields if getattr(old.secrets, name) != getattr(new.secrets, name)
+    ]
+    return tuple(sorted([*secrets, *_changed(as_plain(old), as_plain(new), "")]))
+
+
+def needs_restart(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return those of `paths` that take effect only at the next start (`RESTART`)."""
+    return tuple(path for path in paths if any(_matches(path, pattern) for pattern in RESTART))
+
+
+def _plain(value: object) -> Plain:
+    if isinstance(value, Section):
+        return as_plain(value)
+    if isinstance(value, Decimal):
+        return money.text(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, bool | int | str):
+        return value
+    raise TypeError(f"a setting must be text, a number or true/false, was {type(value).__name__}")
+
+
+def _leaves(value: Plain, path: str) -> list[tuple[str, bool | int | str]]:
+    if isinstance(value, list):
+        value = {str(index): item for index, item in enumerate(value)}
+    if isinstance(value, dict):
+        return [leaf for key, item in value.items() for leaf in _leaves(item, _join(path, key))]
+    return [(path, value)]
+
+
+def _changed(old: Mapping[str, Plain], new: Mapping[str, Plain], path: str) -> list[str]:
+    paths: list[str] = []
+    for key in old.keys() | new.keys():
+        before, after, where = old.get(key), new.get(key), _join(path, key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            paths += _changed(before, after, where)
+        elif before != after:
+            paths.append(where)
+    return paths
+
+
+def _matches(path: str, pattern: str) -> bool:
+    steps, wanted = path.split("."), pattern.split(".")
+    return len(steps) == len(wanted) and all(want in ("*", step) for step, want in zip(steps, wanted, strict=True))
