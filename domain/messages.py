@@ -712,3 +712,11 @@ class SettingsReloaded:
     settings_hash: str
     error: str | None
     request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsApplied:
+    """Supervisor -> all. The settings now in force. A repeat is harmless."""
+
+    settings: object  # a frozen settings.Settings, which domain/ does not import
+    settings_hash: str
