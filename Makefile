@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
+BENCHMARKS = $(sort $(wildcard benchmarks/[a-z]*.py))
 SETUP = $(if $(wildcard $(VENV)/python),$(VENV)/python,$(PYTHON)) -I deploy/setup_env.py
 
 .DEFAULT_GOAL := help
@@ -25,6 +26,8 @@ demo: setup ## start the desk in a simulated world: no network, no keys
 test: setup-dev ## run the whole test suite
 	$(VENV)/python -m pytest
 
+# The tests run once: tests/conftest.py patches before anything else is imported, as supervisor.py does, so a second run
+# under `python -m gevent.monkey` would repeat the first.
 check: setup-dev ## format check, lint, types, tests
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
@@ -32,7 +35,7 @@ check: setup-dev ## format check, lint, types, tests
 	$(VENV)/python -m pytest
 
 bench: setup-dev ## run all benchmarks: JSON lines on standard output
-	@for file in benchmarks/[a-z]*.py; do $(VENV)/python $$file || exit 1; done
+	@failed=0; for file in $(BENCHMARKS); do PYTHONPATH=. $(VENV)/python $$file || failed=1; done; exit $$failed
 
 lock: setup-dev ## pin the dependencies of setup.cfg again; UPGRADE=1 takes the newest versions
 	PATH=$(VENV):$$PATH $(VENV)/python deploy/lock.py $(if $(UPGRADE),--upgrade)

@@ -63,6 +63,8 @@ def install_packages(kind: str) -> None:
     pip("install", "--require-hashes", "--only-binary=:all:", "-r", BUILD_LOCK)
     # Without isolation, so that the build uses the numpy and Cython that are pinned and hashed.
     pip("install", "--require-hashes", "--no-build-isolation", "-r", locks[kind], environment=environment)
+    if "zig-cc" in environment.get("CC", ""):
+        pip("uninstall", "--yes", "ziglang")  # 400 MB that nothing needs any more
     for name in ("runtime", kind):  # the dev lock contains the runtime lock
         note_done(name, keys[name])
 
