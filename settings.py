@@ -62,7 +62,7 @@ class Between:
             raise _rule(f"must be a number {self}")
         if not number.is_finite() or not self.low <= number <= self.high:
             raise _rule(f"must be {self}")
-        if _decimals(number) > MAX_DECIMALS:
+        if round(number, MAX_DECIMALS) != number:
             raise _rule(f"must have at most {MAX_DECIMALS} decimals")
         return number
 
@@ -99,16 +99,23 @@ def _as_number(raw: object) -> Decimal | None:
     return None
 
 
-def _decimals(number: Decimal) -> int:
-    exponent = number.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
-
-
 def _without_noise(number: Decimal) -> Decimal:
     """Round what binary arithmetic left behind: 0.15000000000000002 was meant as 0.15."""
-    if number.is_finite() and number.adjusted() < 18 and _decimals(number) > MAX_DECIMALS:
-        return round(number, MAX_DECIMALS)
-    return number
+    if not number.is_finite() or number.adjusted() > 18:
+        return number
+    rounded = round(number, MAX_DECIMALS)
+    return number if rounded == number else rounded
+
+
+def _matching(pattern: str, rule: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(raw: str) -> str:
+        if compiled.fullmatch(raw) is None:
+            raise _rule(rule)
+        return raw
+
+    return AfterValidator(check)
 
 
 def _url(raw: str, schemes: tuple[str, ...]) -> str:
@@ -136,12 +143,6 @@ def _stream_url(raw: str) -> str:
     return _url(raw, ("wss", "ws"))
 
 
-def _origin(raw: str) -> str:
-    if re.fullmatch(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", raw.lower()) is None:
-        raise _rule("must be an origin such as http://localhost:3000, without a path")
-    return raw.lower()
-
-
 def _host(raw: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})", raw):
         return raw.lower()
@@ -159,23 +160,9 @@ def _network(raw: str) -> str:
     return raw
 
 
-def _pair(raw: str) -> str:
-    if re.fullmatch(r"[A-Z0-9]{2,20}USDT", raw) is None:
-        raise _rule("must be an upper-case pair quoted in USDT, such as BTCUSDT")
-    return raw
-
-
-def _analyst_name(raw: str) -> str:
-    if re.fullmatch(r"[a-z][a-z0-9_-]{0,30}", raw) is None:
-        raise _rule("must be a name of at most 31 of a-z, 0-9, _ and -, starting with a letter")
+def _not_consensus(raw: str) -> str:
     if raw == "consensus":
         raise _rule("must not be 'consensus', which names the combined signal")
-    return raw
-
-
-def _model_name(raw: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9~@][A-Za-z0-9._:/~@+-]{0,127}", raw) is None:
-        raise _rule("must be 'technical' or a model id such as openai/gpt-5-mini")
     return raw
 
 
@@ -186,22 +173,16 @@ def _file_name(raw: str) -> str:
 
 
 def _database(raw: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9_-]{1,48}", raw) is None or raw in ("admin", "local", "config"):
-        raise _rule("must be a database name of at most 48 of A-Z, a-z, 0-9, _ and -, and not admin, local or config")
+    if raw in ("admin", "local", "config"):
+        raise _rule("must not be admin, local or config, which are the server's own")
     if raw.endswith(("_sim", "_rec")):
         raise _rule("must not end in _sim or _rec, which mark simulated and recorded prices")
     return raw
 
 
-def _chat_id(raw: object) -> object:
+def _number_as_text(raw: object) -> object:
     if isinstance(raw, int | Decimal) and not isinstance(raw, bool):
         return money.text(Decimal(raw))
-    return raw
-
-
-def _chat(raw: str) -> str:
-    if re.fullmatch(r"-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64}", raw) is None:
-        raise _rule("must be a Telegram chat number or @channel")
     return raw
 
 
@@ -228,15 +209,39 @@ Source = Literal["auto", "binance", "simulated", "recorded"]
 NotificationEvent = Literal["fill", "exit", "alert", "gave_up"]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 StreamUrl = Annotated[str, AfterValidator(_stream_url)]
-Origin = Annotated[str, AfterValidator(_origin)]
+Origin = Annotated[
+    str,
+    AfterValidator(str.lower),
+    _matching(
+        r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?",
+        "must be an origin such as http://localhost:3000, without a path",
+    ),
+]
 Host = Annotated[str, AfterValidator(_host)]
 Network = Annotated[str, AfterValidator(_network)]
-Pair = Annotated[str, AfterValidator(_pair)]
-AnalystName = Annotated[str, AfterValidator(_analyst_name)]
-ModelName = Annotated[str, AfterValidator(_model_name)]
+Pair = Annotated[str, _matching(r"[A-Z0-9]{2,20}USDT", "must be an upper-case pair quoted in USDT, such as BTCUSDT")]
+AnalystName = Annotated[
+    str,
+    _matching(r"[a-z][a-z0-9_-]{0,30}", "must be a name of at most 31 of a-z, 0-9, _ and -, starting with a letter"),
+    AfterValidator(_not_consensus),
+]
+ModelName = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z0-9~@][A-Za-z0-9._:/~@+-]{0,127}", "must be 'technical' or a model id such as openai/gpt-5-mini"
+    ),
+]
 FileName = Annotated[str, AfterValidator(_file_name)]
-Database = Annotated[str, AfterValidator(_database)]
-ChatId = Annotated[str, BeforeValidator(_chat_id), AfterValidator(_chat)]
+Database = Annotated[
+    str,
+    _matching(r"[A-Za-z0-9_-]{1,48}", "must be a database name of at most 48 of A-Z, a-z, 0-9, _ and -"),
+    AfterValidator(_database),
+]
+ChatId = Annotated[
+    str,
+    BeforeValidator(_number_as_text),
+    _matching(r"-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64}", "must be a Telegram chat number or @channel"),
+]
 
 Share = Annotated[Decimal, Between(0, 1)]  # a fraction of one
 Usd = Annotated[Decimal, Between("0.01", "1e9")]
@@ -823,7 +828,8 @@ def _found(value: object) -> str:
     if isinstance(value, str):
         return repr(value) if len(value) <= 60 else repr(value[:57] + "...")
     if isinstance(value, int | float | Decimal):
-        return str(value) if len(str(value)) <= 60 else "a number of more than 60 digits"
+        text = str(value if isinstance(value, float) else Decimal(value))
+        return text if len(text) <= 60 else "a number of more than 60 digits"
     return _kind(value)
 
 
@@ -857,10 +863,14 @@ class BotConfigChange:
     ignored: tuple[str, ...]  # names nobody knows, in the order given: warnings
 
 
+def _upper(raw: object) -> object:
+    return raw.upper() if isinstance(raw, str) else raw
+
+
 class _ClientKeys(Section):
     """The keys of a client's bot configuration that are no settings of a bot."""
 
-    allowed_pairs: tuple[Annotated[str, AfterValidator(str.upper), AfterValidator(_pair)], ...] | None = None
+    allowed_pairs: tuple[Annotated[Pair, BeforeValidator(_upper)], ...] | None = None
     signal_sources: tuple[AnalystName, ...] | None = None
     test_mode: StrictBool = True  # accepted and without effect: every order here is a paper order
 
