@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from actors.gevent_actor import GeventActor
-from domain.messages import Ping
+from domain.messages import ActorStarted, Ping, SettingsApplied
 
 
 class Actor(GeventActor):
@@ -28,6 +28,8 @@ class Actor(GeventActor):
             return True
         if hook := self.test_hooks.get(type(message)):
             return hook(self, message)
+        if isinstance(message, ActorStarted | SettingsApplied):
+            return None  # told to all; not every actor has to do anything about it
         self.log.warning("Unexpected message: %s", type(message).__name__)
         return None
 

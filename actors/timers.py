@@ -49,11 +49,15 @@ class GeventTimers:
 
 
 class VirtualTimers:
-    """Timers that fire when their owner moves the clock: tests and recordings at speed 0."""
+    """Timers that fire when their owner moves the clock: tests and recordings at speed 0.
 
-    def __init__(self, *, peers: Peers, clock: Clock) -> None:
+    `resolution_seconds` stretches shorter periods: between two candles of a recording nothing can have changed.
+    """
+
+    def __init__(self, *, peers: Peers, clock: Clock, resolution_seconds: float = 0.0) -> None:
         self._peers = peers
         self._clock = clock
+        self._resolution_ms = round(resolution_seconds * 1000)
         self._order = count()
         self._heap: list[tuple[int, int, str, str, int]] = []  # due, order of setting, name, key, period (0 once)
         self._valid: dict[tuple[str, str], int] = {}
@@ -64,7 +68,7 @@ class VirtualTimers:
     def every(self, seconds: float, name: str, key: str) -> None:
         if seconds <= 0:
             raise ValueError(f"a period must be > 0 s, was {seconds}")
-        period = max(1, round(seconds * 1000))
+        period = max(1, self._resolution_ms, round(seconds * 1000))
         self._push(self._clock.now_ms() + period, name, key, period)
 
     def cancel(self, name: str, key: str) -> None:

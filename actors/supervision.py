@@ -1,0 +1,335 @@
+"""Supervision in the manner of Erlang/OTP: ordered start, restarts with back-off, hung actors, reverse stop.
+
+What is detected, and how: a failing handler or on_start reports itself (Actor.on_failure); a sweep finds actors that
+are dead without a report and, by a Ping that stays unanswered, those that hang. A hung actor is abandoned, not killed:
+its Peers are revoked, so that nothing it still says is heard.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pykka
+from pykka import ActorDeadError, ActorRef, ActorRegistry
+
+from actors.base import Actor
+from actors.directory import Directory, PeersOf
+from domain.errors import QuorumError
+from domain.messages import (
+    ActorStarted,
+    ActorStatusChanged,
+    LedgerFailed,
+    Ping,
+    ReloadSettings,
+    SettingsApplied,
+    TimerFired,
+)
+from domain.ports import Timers
+from domain.restarts import Restart, RestartPolicy, next_restart
+
+SWEEP_SECONDS = 0.25
+DeathReport = Callable[[str, str, str], None]
+
+
+class StartFailed(QuorumError):
+    """A child did not come up at the first start: the desk does not run without it."""
+
+
+class StartActor(Protocol):
+    """Builds and starts one actor. Called again for each restart: a stopped actor cannot run again."""
+
+    def __call__(self, *, peers: PeersOf, on_death: DeathReport) -> ActorRef[Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSpec:
+    """How to start, restart and stop one actor (names follow OTP child specs)."""
+
+    name: str  # unique; also the actor's address in the directory
+    start: StartActor
+    restart: Restart = Restart.PERMANENT
+    start_seconds: float = 10.0  # how long the first Ping may take
+    hang_seconds: float = 10.0  # how long a later one may take
+    shutdown_seconds: float = 2.0
+    critical: bool = False  # hangs or gives up: the process ends, the service manager starts it anew
+    followed_by: tuple[str, ...] = ()  # rest_for_one: children restarted after this one
+
+
+@dataclass(frozen=True, slots=True)
+class StartChildren:
+    """Main -> supervisor (ask). Answered with None once all are confirmed; raises StartFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopChildren:
+    """Main -> supervisor (ask). Answered with None once all have stopped, in reverse order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorDied:
+    """Dying actor -> supervisor. Ignored when `urn` is not the present generation's."""
+
+    name: str
+    urn: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendActorStates:
+    """Web, tests -> supervisor (ask). Answered with a tuple of ActorStatusChanged."""
+
+
+@dataclass(slots=True)
+class _Child:
+    spec: ChildSpec
+    state: str = "stopped"
+    peers: PeersOf | None = None
+    ref: ActorRef[Any] | None = None
+    restarts: list[int] = field(default_factory=list)
+    ping: tuple[float, pykka.Future[Any]] | None = None
+    error: str | None = None
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+class SupervisorActor(Actor):
+    """Keeps the children of the desk alive.
+
+    Handles: StartChildren, StopChildren, SendActorStates (asks); ActorDied, TimerFired, LedgerFailed, ReloadSettings.
+    Tells: all ActorStarted; hub ActorStatusChanged.
+    State: the generations of its children. It is not restarted itself: when it stops, the process does.
+    """
+
+    def __init__(
+        self,
+        *,
+        specs: tuple[ChildSpec, ...],
+        directory: Directory,
+        timers: Timers,
+        give_up: Callable[[int, str], None],
+        reload_settings: Callable[[ReloadSettings], SettingsApplied | None],
+        on_sweep: Callable[[bool], None] = lambda healthy: None,
+        policy: RestartPolicy | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(name="supervisor")
+        self._children = {spec.name: _Child(spec) for spec in specs}
+        self._directory = directory
+        self._timers = timers
+        self._give_up = give_up
+        self._reload_settings = reload_settings
+        self._on_sweep = on_sweep
+        self._policy = policy or RestartPolicy()
+        self._random = random.Random(seed)
+        self._stopping = False
+
+    def on_start(self) -> None:
+        self._directory.bind(self.name, self.actor_ref)
+
+    def on_receive(self, message: object) -> object:
+        match message:
+            case StartChildren():
+                self._on_start_children()
+            case StopChildren():
+                self._on_stop_children()
+            case SendActorStates():
+                return tuple(self._status(child) for child in self._children.values())
+            case ActorDied():
+                self._on_actor_died(message)
+            case TimerFired(key="sweep"):
+                self._sweep()
+            case TimerFired():
+                self._restart_if_due(message.key)
+            case LedgerFailed():
+                self._on_ledger_failed(message)
+            case ReloadSettings():
+                self._on_reload_settings(message)
+            case _:
+                return super().on_receive(message)
+        return None
+
+    # --- start and stop
+
+    def _on_start_children(self) -> None:
+        for child in self._children.values():
+            self._start_child(child)
+            if child.ref is None or not self._answers(child):
+                raise StartFailed(f"{child.spec.name} did not start: {child.error or 'no answer'}")
+            self._confirm(child)
+        self._timers.every(SWEEP_SECONDS, self.name, "sweep")
+
+    def _answers(self, child: _Child) -> bool:
+        assert child.ref is not None
+        try:
+            return child.ref.ask(Ping(), timeout=child.spec.start_seconds) is True
+        except (pykka.Timeout, ActorDeadError):
+            return False
+
+    def _on_stop_children(self) -> None:
+        self._stopping = True
+        self._timers.cancel(self.name, "sweep")
+        for child in reversed(self._children.values()):
+            self._stop_child(child)
+
+    def _stop_child(self, child: _Child) -> None:
+        if child.ref is not None and child.ref.is_alive():
+            try:
+                child.ref.stop(block=True, timeout=child.spec.shutdown_seconds)
+            except (pykka.Timeout, ActorDeadError):
+                self.log.warning("%s did not stop within %s s", child.spec.name, child.spec.shutdown_seconds)
+                self._abandon(child)
+        child.state = "stopped"
+        self._directory.unbind(child.spec.name)
+
+    def _start_child(self, child: _Child) -> None:
+        spec = child.spec
+        child.peers = PeersOf(self._directory, spec.name)
+        child.state, child.ping = "starting", None
+        try:
+            child.ref = spec.start(peers=child.peers, on_death=self._report_death)
+        except Exception as error:  # whatever __init__ raised: the child is down, the others are not
+            child.ref = None
+            self.log.exception("%s could not be built", spec.name)
+            self._failed(child, f"{type(error).__name__}: {error}")
+            return
+        self._directory.bind(spec.name, child.ref)
+
+    def _report_death(self, name: str, urn: str, error: str) -> None:
+        """Runs in the dying actor's greenlet."""
+        self._directory.tell(self.name, ActorDied(name=name, urn=urn, error=error))
+
+    def _confirm(self, child: _Child) -> None:
+        first = not child.restarts
+        child.state, child.error = "running", None
+        handle = self._directory.handle(child.spec.name)
+        started = ActorStarted(name=child.spec.name, generation=handle.generation if handle else 1)
+        for name in self._children:
+            if name != child.spec.name:
+                self._directory.tell(name, started)
+        self._announce(child)
+        if not first:
+            self.log.info("%s is back (restart %d)", child.spec.name, len(child.restarts))
+
+    # --- failures
+
+    def _on_actor_died(self, message: ActorDied) -> None:
+        child = self._children.get(message.name)
+        if child is None or child.ref is None or child.ref.actor_urn != message.urn:
+            return
+        self._failed(child, message.error)
+
+    def _sweep(self) -> None:
+        for child in self._children.values():
+            if child.state in ("running", "starting"):
+                self._look_at(child)
+        states = {child.state for child in self._children.values()}
+        self._on_sweep(states <= {"running"})
+
+    def _look_at(self, child: _Child) -> None:
+        ref = child.ref
+        if ref is None or not ref.is_alive():
+            self._failed(child, child.error or "found dead")
+            return
+        try:
+            if child.ping is None:
+                child.ping = (time.monotonic(), ref.ask(Ping(), block=False))
+                return
+            child.ping[1].get(timeout=0)
+            child.ping = None
+            if child.state == "starting":
+                self._confirm(child)
+        except pykka.Timeout:
+            limit = child.spec.start_seconds if child.state == "starting" else child.spec.hang_seconds
+            assert child.ping is not None
+            if time.monotonic() - child.ping[0] > limit:
+                self._hung(child, limit)
+        except ActorDeadError:
+            self._failed(child, child.error or "found dead")
+
+    def _hung(self, child: _Child, limit: float) -> None:
+        if child.spec.critical:
+            self._give_up(1, f"{child.spec.name} hangs: no answer for {limit:g} s")
+            return
+        self._abandon(child)
+        self._failed(child, f"no answer for {limit:g} s")
+
+    def _abandon(self, child: _Child) -> None:
+        assert child.ref is not None and child.peers is not None
+        child.peers.revoked = True
+        child.ref.actor_stopped.set()
+        ActorRegistry.unregister(child.ref)
+
+    def _failed(self, child: _Child, error: str) -> None:
+        if self._stopping or child.state in ("restarting", "gave_up", "stopped"):
+            return
+        child.error = error
+        self._directory_unbind(child)
+        delay_ms = next_restart(tuple(child.restarts), _monotonic_ms(), self._policy, self._random.random())
+        if delay_ms is None:
+            self._gave_up(child)
+            return
+        child.state = "restarting"
+        self.log.error("%s failed: %s. Restart in %d ms", child.spec.name, error, delay_ms)
+        self._timers.after(delay_ms / 1000, self.name, f"restart {child.spec.name}")
+        self._announce(child)
+
+    def _directory_unbind(self, child: _Child) -> None:
+        if child.peers is not None:
+            child.peers.revoked = True
+        if self._directory.handle(child.spec.name) is not None:
+            self._directory.unbind(child.spec.name)
+
+    def _gave_up(self, child: _Child) -> None:
+        child.state = "gave_up"
+        self.log.error("%s gave up after %d restarts: %s", child.spec.name, len(child.restarts), child.error)
+        self._announce(child)
+        if child.spec.critical:
+            self._give_up(1, f"{child.spec.name} gave up: {child.error}")
+
+    def _restart_if_due(self, key: str) -> None:
+        child = self._children.get(key.removeprefix("restart "))
+        if child is None or child.state != "restarting" or self._stopping:
+            return
+        child.restarts.append(_monotonic_ms())
+        self._start_child(child)
+        self._announce(child)
+        if child.state == "starting":
+            self._look_at(child)
+        for name in child.spec.followed_by:
+            self._restart_follower(self._children[name])
+
+    def _restart_follower(self, child: _Child) -> None:
+        """rest_for_one: the child did not fail, so this is no restart of its own."""
+        if child.state != "running":
+            return
+        self._stop_child(child)
+        self._start_child(child)
+        self._announce(child)
+
+    # --- the rest
+
+    def _on_ledger_failed(self, message: LedgerFailed) -> None:
+        if message.fatal:
+            self._give_up(3, message.message)
+
+    def _on_reload_settings(self, message: ReloadSettings) -> None:
+        if (applied := self._reload_settings(message)) is not None:
+            for name in self._children:
+                self._directory.tell(name, applied)
+
+    def _announce(self, child: _Child) -> None:
+        self._directory.tell("hub", self._status(child))
+
+    def _status(self, child: _Child) -> ActorStatusChanged:
+        waiting = len(child.ref.actor_inbox) if child.ref is not None else 0  # type: ignore[arg-type]  # ours has a length
+        return ActorStatusChanged(
+            name=child.spec.name,
+            state=child.state,
+            restarts=len(child.restarts),
+            mailbox=waiting,
+            error=child.error,
+        )

@@ -1,0 +1,112 @@
+"""Logs: lines on the console for people, JSON lines in rotated files for machines, no secrets in either."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+COLOURS = {"DEBUG": "\x1b[2m", "INFO": "", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m"}
+MARKS = {  # by logger name, longest first
+    "actors.market": "📈",
+    "actors.news": "📰",
+    "actors.analyst": "🧠",
+    "actors.bot": "🤖",
+    "actors.broker": "📒",
+    "actors.hub": "🔌",
+    "actors.supervisor": "🛟",
+    "adapters": "🔧",
+    "web": "🌐",
+}
+
+
+class Redactor(logging.Filter):
+    """Replaces the text of known secrets in every record, whatever logged it."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__()
+        self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+
+    def redact(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if self._secrets:
+            record.msg, record.args = self.redact(record.getMessage()), None
+            if record.exc_info and not record.exc_text:
+                record.exc_text = self.redact(logging.Formatter().formatException(record.exc_info))
+        return True
+
+
+class ConsoleFormatter(logging.Formatter):
+    """`12:00:01 INFO  📒 broker: filled …`, coloured on a terminal."""
+
+    def __init__(self, *, colour: bool, emoji: bool) -> None:
+        super().__init__()
+        self._colour = colour
+        self._emoji = emoji
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+        name = record.name.removeprefix("actors.")
+        mark = next((m for prefix, m in MARKS.items() if record.name.startswith(prefix)), "•") if self._emoji else ""
+        line = f"{moment} {record.levelname:<7} {mark} {name}: {record.getMessage()}"
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self.formatException(record.exc_info)
+        if record.exc_text:
+            line = f"{line}\n{record.exc_text}"
+        colour = COLOURS.get(record.levelname, "") if self._colour else ""
+        return f"{colour}{line}\x1b[0m" if colour else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self.formatException(record.exc_info)
+        if record.exc_text:
+            entry["exception"] = record.exc_text
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def set_up_logging(
+    *, level: str, emoji: bool, json_file: Path | None, max_mib: int, keep: int, secrets: Iterable[str]
+) -> None:
+    """Send the root logger to the console and, if given, to `json_file` (rotated at `max_mib`, `keep` old ones)."""
+    root = logging.getLogger()
+    root.setLevel(level)
+    redactor = Redactor(secrets)
+    console = logging.StreamHandler(sys.stderr)
+    console.setFormatter(ConsoleFormatter(colour=sys.stderr.isatty(), emoji=emoji))
+    handlers: list[logging.Handler] = [console]
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        rotated = RotatingFileHandler(json_file, maxBytes=max_mib * 1024 * 1024, backupCount=keep, encoding="utf-8")
+        rotated.setFormatter(JsonFormatter())
+        handlers.append(rotated)
+    for handler in handlers:
+        handler.addFilter(redactor)
+    root.handlers = handlers
+    for noisy in (
+        "urllib3",
+        "httpx2",
+        "httpx",
+        "httpcore",
+        "openai",
+        "pymongo",
+        "websocket",
+        "geventwebsocket",
+        "pykka",
+    ):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

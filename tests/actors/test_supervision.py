@@ -1,0 +1,206 @@
+"""What the supervisor does about actors that fail, hang or do not start."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import gevent
+import pytest
+
+from actors.base import Actor
+from actors.directory import Directory, Unavailable
+from actors.supervision import ChildSpec, SendActorStates, StartChildren, StartFailed, StopChildren, SupervisorActor
+from actors.timers import GeventTimers
+from adapters.clock import SystemClock
+from domain.messages import ActorStarted, LedgerFailed, Ping
+from domain.restarts import RestartPolicy
+
+
+@dataclass(frozen=True)
+class Do:
+    what: str
+
+
+class Child(Actor):
+    def __init__(self, *, name, peers, on_death, log, fail_on_start=False):
+        super().__init__(name=name, on_death=on_death)
+        self.peers, self.events, self.fail_on_start = peers, log, fail_on_start
+
+    def on_start(self):
+        if self.fail_on_start:
+            raise OSError("no disk")
+        self.events.append(f"start {self.name}")
+
+    def on_stop(self):
+        self.events.append(f"stop {self.name}")
+
+    def on_receive(self, message):
+        match message:
+            case Do(what="crash"):
+                raise OSError("broken")
+            case Do(what="leak"):
+                raise gevent.Timeout(1)
+            case Do(what="hang"):
+                gevent.sleep(0.8)
+                self.peers.tell("a", Do("late word"))
+            case Do(what="urn"):
+                return self.actor_urn
+            case Do(what="greenlet"):
+                return self.greenlet
+            case Do() | ActorStarted():
+                self.events.append(f"{self.name} got {message}")
+            case _:
+                return super().on_receive(message)
+        return None
+
+
+class Desk:
+    """A supervisor over real actors, in real time with short limits."""
+
+    def __init__(self, specs, **policy):
+        self.directory, self.events, self.ends = Directory(), [], []
+        self.timers = GeventTimers(peers=self.directory, clock=SystemClock())
+        children = tuple(
+            ChildSpec(
+                name=name,
+                start=partial(self._start, name, options.pop("start_with", {})),
+                hang_seconds=0.2,
+                start_seconds=1,
+                **options,
+            )
+            for name, options in specs.items()
+        )
+        self.ref = SupervisorActor.start(
+            specs=children,
+            directory=self.directory,
+            timers=self.timers,
+            give_up=lambda code, why: self.ends.append((code, why)),
+            reload_settings=lambda message: None,
+            policy=RestartPolicy(base_ms=10, **policy),
+        )
+
+    def _start(self, name, options, *, peers, on_death):
+        return Child.start(name=name, peers=peers, on_death=on_death, log=self.events, **options)
+
+    def begin(self):
+        self.ref.ask(StartChildren(), timeout=5)
+        return self
+
+    def states(self):
+        return {status.name: (status.state, status.restarts) for status in self.ref.ask(SendActorStates(), timeout=1)}
+
+    def urn(self, name):
+        return self.directory.ask(name, Do("urn"), timeout=1)
+
+    def wait(self, condition, seconds=3.0):
+        with gevent.Timeout(seconds, AssertionError(f"not within {seconds} s: {self.states()}")):
+            while not condition():
+                gevent.sleep(0.01)
+
+
+@pytest.fixture
+def desk():
+    desks = []
+
+    def build(specs, **policy):
+        desks.append(Desk(specs, **policy))
+        return desks[-1]
+
+    yield build
+    for one in desks:
+        one.timers.cancel_all()
+
+
+def test_children_start_in_order_and_stop_in_reverse(desk):
+    desk = desk({"a": {}, "b": {}, "c": {}}).begin()
+    desk.ref.ask(StopChildren(), timeout=5)
+
+    assert [event for event in desk.events if "got" not in event] == [
+        "start a",
+        "start b",
+        "start c",
+        "stop c",
+        "stop b",
+        "stop a",
+    ]
+
+
+@pytest.mark.parametrize("how", ["crash", "leak"])
+def test_a_failed_actor_is_back_within_a_second_and_the_others_never_stopped(desk, how):
+    desk = desk({"a": {}, "b": {}}).begin()
+    other = desk.urn("b")
+    desk.directory.tell("a", Do(how))
+    desk.wait(lambda: desk.states()["a"] == ("running", 1), seconds=1)
+
+    assert desk.directory.ask("a", Ping(), timeout=1) is True
+    assert desk.urn("b") == other
+    assert "b got ActorStarted(name='a', generation=2)" in desk.events
+
+
+def test_a_hung_actor_is_replaced_and_what_it_still_says_is_not_heard(desk):
+    desk = desk({"a": {}, "b": {}}).begin()
+    desk.directory.tell("b", Do("hang"))
+    desk.wait(lambda: desk.states()["b"] == ("running", 1))
+    gevent.sleep(0.8)  # real time by intent: the abandoned one wakes up
+
+    assert "a got Do(what='late word')" not in desk.events
+
+
+def test_a_zombie_is_found_by_the_sweep(desk):
+    desk = desk({"a": {}}).begin()
+    desk.directory.ask("a", Do("greenlet"), timeout=1).kill()  # its loop dies, it stays registered
+    desk.wait(lambda: desk.states()["a"] == ("running", 1))
+
+
+def test_too_many_failures_give_up_and_the_rest_runs_on(desk):
+    desk = desk({"a": {}, "b": {}}, limit=2).begin()
+    for restarts in (1, 2):
+        desk.directory.tell("a", Do("crash"))
+        desk.wait(lambda restarts=restarts: desk.states()["a"] == ("running", restarts))
+    desk.directory.tell("a", Do("crash"))
+    desk.wait(lambda: desk.states()["a"][0] == "gave_up")
+
+    assert desk.ends == []
+    assert desk.directory.ask("b", Ping(), timeout=1) is True
+    with pytest.raises(Unavailable, match="a is not running"):
+        desk.directory.ask("a", Ping(), timeout=1)
+
+
+def test_a_critical_actor_that_gives_up_ends_the_process(desk):
+    desk = desk({"a": {"critical": True}}, limit=0).begin()
+    desk.directory.tell("a", Do("crash"))
+    desk.wait(lambda: bool(desk.ends))
+
+    assert desk.ends == [(1, "a gave up: OSError: broken")]
+
+
+def test_a_critical_actor_that_hangs_ends_the_process_and_is_never_replaced(desk):
+    desk = desk({"a": {"critical": True}, "b": {}}).begin()
+    desk.directory.tell("a", Do("hang"))
+    desk.wait(lambda: bool(desk.ends))
+
+    assert desk.ends[0] == (1, "a hangs: no answer for 0.2 s")
+    assert desk.events.count("start a") == 1
+
+
+def test_followers_are_restarted_after_the_one_they_follow(desk):
+    desk = desk({"broker": {"followed_by": ("bot",)}, "bot": {}, "hub": {}}).begin()
+    bot, hub = desk.urn("bot"), desk.urn("hub")
+    desk.directory.tell("broker", Do("crash"))
+    desk.wait(lambda: desk.states()["broker"] == ("running", 1) and desk.states()["bot"][0] == "running")
+
+    assert desk.urn("bot") != bot
+    assert desk.states()["bot"] == ("running", 0)
+    assert desk.urn("hub") == hub
+
+
+def test_a_failing_on_start_at_boot_is_named(desk):
+    with pytest.raises(StartFailed, match="b did not start"):
+        desk({"a": {}, "b": {"start_with": {"fail_on_start": True}}}).begin()
+
+
+def test_a_corrupt_or_fenced_ledger_ends_the_process_with_3(desk):
+    desk = desk({"a": {}}).begin()
+    desk.ref.tell(LedgerFailed(fatal=True, message="another writer"))
+    desk.wait(lambda: bool(desk.ends))
+
+    assert desk.ends == [(3, "another writer")]
