@@ -1,0 +1,81 @@
+"""The import direction of docs/architecture.md, kept by a test."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "domain": {"domain", "numpy", "tulipy"},
+    "adapters": {
+        "adapters",
+        "domain",
+        "bson",
+        "feedparser",
+        "gevent",
+        "msgspec",
+        "numpy",
+        "openai",
+        "pymongo",
+        "requests",
+        "urllib3",
+        "vaderSentiment",
+        "websocket",
+    },
+    "actors": {"actors", "domain", "settings", "gevent", "pykka"},  # never adapters, never web: they are given ports
+    "web": {"web", "domain", "gevent", "geventwebsocket", "msgspec", "prometheus_client"},
+    "sim": {
+        "sim",
+        "domain",
+        "gevent",
+        "geventwebsocket",
+        "msgspec",
+    },  # not adapters: a shared mistake would hide itself
+    "ledger": {"ledger", "adapters", "domain", "settings", "gevent"},
+}
+NOT_IN_DOMAIN = {"logging", "os", "random", "secrets", "socket", "threading", "time", "uuid"}
+READS_THE_CLOCK = {"now", "today", "utcnow", "time_ns"}
+
+
+def imported_roots(path: Path) -> set[str]:
+    roots: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            roots.add(node.module.split(".")[0])
+    return roots
+
+
+def attributes(path: Path) -> set[str]:
+    return {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+
+
+@pytest.mark.parametrize("layer", MAY_IMPORT)
+def test_a_layer_imports_only_what_it_may(layer):
+    files = list((ROOT / layer).rglob("*.py"))
+    assert files
+    for path in files:
+        outside = imported_roots(path) - sys.stdlib_module_names - MAY_IMPORT[layer]
+        assert not outside, f"{path.relative_to(ROOT)} imports {sorted(outside)}"
+
+
+def test_the_domain_reads_no_clock_and_does_no_io():
+    for path in (ROOT / "domain").rglob("*.py"):
+        banned = imported_roots(path) & NOT_IN_DOMAIN
+        assert not banned, f"{path.relative_to(ROOT)} imports {sorted(banned)}"
+        assert not attributes(path) & READS_THE_CLOCK, f"{path.relative_to(ROOT)} reads the clock"
+
+
+def test_actors_read_no_wall_clock():
+    for path in (ROOT / "actors").rglob("*.py"):
+        found = attributes(path) & READS_THE_CLOCK
+        assert not found, f"{path.relative_to(ROOT)} reads the clock by {sorted(found)}: ask the Clock port"
+
+
+def test_only_the_supervisor_creates_actors():
+    for layer in ("adapters", "domain", "web", "sim", "ledger"):
+        for path in (ROOT / layer).rglob("*.py"):
+            assert "pykka" not in imported_roots(path), f"{path.relative_to(ROOT)} knows about actors"
