@@ -120,6 +120,15 @@ class CandleReceived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CandleOpenReceived:
+    """Source -> market, only where candles are all there is: the first price of a new candle. A repeat is harmless."""
+
+    pair: str
+    open_ms: int
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryReceived:
     """Source -> market. Closed candles, oldest first, to be merged into the series."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from domain.market import Source
 from domain.news import FearGreed
@@ -41,6 +41,14 @@ class Timers(Protocol):
     def cancel(self, name: str, key: str) -> None:
         """Forget the timer; unknown ones are ignored."""
         ...
+
+
+class RecordedEvent(NamedTuple):
+    """One message of a recording, with the moment it is due. Ordered by time, then rank, then as recorded."""
+
+    time_ms: int  # epoch ms, UTC
+    rank: int  # at one time: 0 what has happened (trades, books, closed candles), then timers, 2 what begins (opens)
+    message: object
 
 
 class MarketSource(Protocol):
