@@ -11,6 +11,7 @@ from decimal import Decimal
 from domain.analysis import Abstention, AnalystStatus, Decision, Features, Opinion, Signal
 from domain.market import Candle, MarketState, OrderBook, PublicTrade, Quote, Source, SymbolRules, Ticker
 from domain.news import FearGreed, NewsItem
+from domain.requests import Request
 from domain.trading import (
     Account,
     BotStatistics,
@@ -729,3 +730,35 @@ class SettingsApplied:
 
     settings: object  # a frozen settings.Settings, which domain/ does not import
     settings_hash: str
+
+
+# --- web -> hub -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientArrived:
+    """Web -> hub. A session opened; answered with its `initial_data`, its first frame."""
+
+    session: str
+    role: str  # operator | viewer
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientRequest:
+    """Web -> hub. A checked client message; every one gets a reply or an error."""
+
+    session: str
+    role: str
+    address: str
+    kind: str  # the client message's type
+    request: Request
+    request_id: str | None = None
+    warnings: tuple[str, ...] = ()  # for the reply: unknown fields and the like
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLeft:
+    """Web -> hub. The session is gone: nothing more is sent to it. A repeat is harmless."""
+
+    session: str

@@ -236,3 +236,15 @@ class Notices(Protocol):
     ) -> None:
         """Send to one session; ignored when it has gone."""
         ...
+
+    def restarted(self) -> None:
+        """A new hub begins: sessions of the old one are closed (1012), so that they come back for a snapshot."""
+        ...
+
+    def report(self, part: str, problem: str | None) -> None:
+        """Say whether `part` (market, broker) works, for /readyz; `problem` is one sentence for people."""
+        ...
+
+    def close(self, session: str, code: int, reason: str) -> None:
+        """Close one session; ignored when it has gone."""
+        ...
