@@ -711,8 +711,21 @@ def _parse_yaml(text: str, name: str) -> tuple[dict[str, object], list[_Problem]
     return raw or {}, problems
 
 
+_PLAIN_TAGS: Mapping[type[yaml.Node], str] = {
+    yaml.MappingNode: "tag:yaml.org,2002:map",
+    yaml.SequenceNode: "tag:yaml.org,2002:seq",
+    yaml.ScalarNode: "tag:yaml.org,2002:str",
+}
+
+
 class _NodeLoader(yaml.SafeLoader):
-    """Composes nodes only; aliases are refused, because a few lines of them can grow without bound."""
+    """Composes nodes and leaves their text alone: `_scalar` gives it a type.
+
+    Aliases are refused, because a few lines of them can grow without bound.
+    """
+
+    def resolve(self, kind: type[yaml.Node], value: object, implicit: object) -> str:
+        return _PLAIN_TAGS[kind]
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -722,7 +735,7 @@ class _NodeLoader(yaml.SafeLoader):
 
 
 def _build(node: yaml.Node, path: str, problems: list[_Problem]) -> object:
-    if not node.tag.startswith("tag:yaml.org,2002:"):
+    if node.tag != _PLAIN_TAGS[type(node)]:
         problems.append((path, f"must not carry a tag (line {node.start_mark.line + 1})"))
     match node:
         case yaml.MappingNode():
@@ -769,7 +782,6 @@ _RULES = {
     "extra_forbidden": "unknown key",
     "missing": "must be given",
     "string_type": "must be text",
-    "string_unicode": "must be valid Unicode text",
     "tuple_type": "must be a list",
     **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type"), "must be a mapping"),
 }
@@ -988,6 +1000,7 @@ RESTART = (
     "news.rss",
     "news.fear_greed_url",
     "llm.base_url",
+    "analysis.enabled_at_start",
     "analysts.*",
     "analysts.*.model",
     "analysts.*.role",
@@ -999,6 +1012,7 @@ RESTART = (
     "logging.json_file",
     "logging.max_mib",
     "logging.keep",
+    "bots.enabled_at_start",
     "bots.pairs.*",
 )
 """Paths that take effect at the next start; `*` stands for one name. `analysts.*` and `bots.pairs.*` are whole entries
