@@ -390,6 +390,29 @@ class SendAnalystStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswered:
+    """A call's greenlet -> its analyst. A late one is recognised by its `call_id`.
+
+    `answer` None: no call was made, `blocked` says why (`budget`, `ledger`, or one sentence for another failure).
+    """
+
+    call_id: str
+    answer: ModelAnswer | None
+    blocked: str
+    reserved_usd: Decimal
+    cost_usd: Decimal  # as settled: what the endpoint reported, else the reservation
+    spent_today_usd: Decimal  # by this analyst on the UTC day of the call, this call included
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendRead:
+    """A greenlet -> its analyst, at its start: what it has spent on that UTC day so far."""
+
+    day: str  # YYYY-MM-DD
+    usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisStepped:
     """Bot -> hub. Progress of one analysis round, for the analysis panel."""
 

@@ -100,6 +100,14 @@ class NewsSource(Protocol):
     def fetch(self) -> tuple[RawHeadline, ...]: ...
 
 
+class Sentiment(Protocol):
+    """Scores a short English text."""
+
+    def score(self, text: str) -> float:
+        """Return -1 (bearish) .. 1 (bullish)."""
+        ...
+
+
 class MoodSource(Protocol):
     """Fear & Greed. `fetch` raises SourceUnavailable."""
 
@@ -119,16 +127,25 @@ class ModelAnswer:
     latency_ms: int
     model: str  # the model that answered
     transient: bool = False  # worth another call later
+    http_status: int | None = None  # None: no HTTP answer at all
 
 
 class ModelEndpoint(Protocol):
     """One OpenAI-compatible endpoint."""
 
+    pending: int  # calls under way, counted by callers from before their greenlet starts until its result is mailed
+
     def complete(
-        self, *, model: str, messages: Sequence[tuple[str, str]], schema: dict[str, object], timeout_seconds: float
+        self,
+        *,
+        model: str,
+        messages: Sequence[tuple[str, str]],
+        schema: dict[str, object],
+        timeout_seconds: float,
+        max_completion_tokens: int = 4096,
     ) -> ModelAnswer:
         """Make one whole call of (role, content) messages, answered within `timeout_seconds`; never raises for what
-        the endpoint did. Blocks the calling greenlet only."""
+        the endpoint did. It may try `domain.budget.MAX_TRIES` times. Blocks the calling greenlet only."""
         ...
 
     def max_cost_usd(self, *, model: str, prompt_tokens: int, max_completion_tokens: int) -> Decimal:
