@@ -11,6 +11,7 @@ from decimal import Decimal
 from domain.analysis import Abstention, AnalystStatus, Decision, Features, Opinion, Signal
 from domain.market import Candle, MarketState, OrderBook, PublicTrade, Quote, Source, SymbolRules, Ticker
 from domain.news import FearGreed, NewsItem
+from domain.ports import ModelAnswer
 from domain.requests import Request
 from domain.trading import (
     Account,
