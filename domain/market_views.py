@@ -1,0 +1,76 @@
+"""From market values to what clients are shown."""
+
+from decimal import Decimal
+
+from domain.market import Candle, MarketState, Quote, Ticker
+from domain.views import ABSENT, CandleRow, CryptoView, MarketStatusView, PriceView, iso, seconds
+
+_ZERO = Decimal(0)
+
+_NAMES = {
+    "ADA": "Cardano",
+    "BNB": "BNB",
+    "BTC": "Bitcoin",
+    "DOGE": "Dogecoin",
+    "DOT": "Polkadot",
+    "ETH": "Ethereum",
+    "LINK": "Chainlink",
+    "LTC": "Litecoin",
+    "SOL": "Solana",
+    "XRP": "XRP",
+}
+
+
+def price_view(quote: Quote, ticker: Ticker | None, *, stale: bool = False) -> PriceView:
+    """Return the price entry of a pair; 24 h figures are 0 until the exchange has given them."""
+    volume = ticker.volume if ticker else _ZERO
+    return PriceView(
+        symbol=quote.pair,
+        price=quote.price,
+        bid=quote.bid,
+        ask=quote.ask,
+        change_24h=ticker.change_percent if ticker else _ZERO,
+        volume=volume,
+        volume_24h=volume,
+        high_24h=ticker.high if ticker else _ZERO,
+        low_24h=ticker.low if ticker else _ZERO,
+        market_cap=0,
+        timestamp=seconds(quote.event_ms),
+        time=iso(quote.event_ms),
+        stale=True if stale or quote.stale else ABSENT,
+    )
+
+
+def crypto_view(quote: Quote, ticker: Ticker | None) -> CryptoView:
+    """Return the crypto entry of a pair."""
+    base = quote.pair.removesuffix("USDT")
+    volume = ticker.volume if ticker else _ZERO
+    return CryptoView(
+        id=base.lower(),
+        symbol=quote.pair,
+        name=_NAMES.get(base, base),
+        image="",
+        current_price=quote.price,
+        market_cap=0,
+        market_cap_rank=0,
+        total_volume=volume,
+        volume_24h=volume,
+        high_24h=ticker.high if ticker else _ZERO,
+        low_24h=ticker.low if ticker else _ZERO,
+        price_change_24h=ticker.change if ticker else _ZERO,
+        price_change_percentage_24h=ticker.change_percent if ticker else _ZERO,
+        circulating_supply=0,
+        last_updated=iso(quote.event_ms),
+    )
+
+
+def candle_row(candle: Candle) -> CandleRow:
+    """Return a candle as the row that clients draw."""
+    return (candle.open_ms, candle.open, candle.high, candle.low, candle.close, candle.volume)
+
+
+def market_status_view(state: MarketState, message: str, at_ms: int, pair: str | None) -> MarketStatusView:
+    """Return the state of the connection, or of one pair."""
+    return MarketStatusView(
+        state=state.value, message=message, timestamp=at_ms, time=iso(at_ms), symbol=ABSENT if pair is None else pair
+    )
