@@ -18,6 +18,7 @@ MAY_IMPORT = {
         "msgspec",
         "numpy",
         "openai",
+        "pydantic",
         "pymongo",
         "requests",
         "urllib3",

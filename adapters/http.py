@@ -1,0 +1,60 @@
+"""Bounded HTTP GET: a limit on the whole call and on the body, and errors that carry no query string."""
+
+import gevent
+import requests
+
+from domain.errors import SourceUnavailable
+
+MAX_BODY = 4 * 1024 * 1024  # bytes
+
+
+def get(
+    session: requests.Session,
+    url: str,
+    *,
+    what: str,
+    params: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+    timeout_seconds: float = 10.0,
+) -> tuple[int, bytes, dict[str, str]]:
+    """Return status (200 or 304), body and headers (lower-case names).
+
+    Args:
+        what: the name for people; the address may hold a key, so it stands in no message.
+
+    Raises:
+        SourceUnavailable: no answer in time, another status, or a body over MAX_BODY.
+    """
+    limit = gevent.Timeout(timeout_seconds)  # plain: the library cannot swallow it
+    limit.start()
+    try:
+        with session.get(url, params=params, headers=headers, timeout=timeout_seconds, stream=True) as answer:
+            received = {name.lower(): value for name, value in answer.headers.items()}
+            if answer.status_code not in (200, 304):
+                raise _refused(what, answer.status_code, received)
+            return answer.status_code, _body(answer, what), received
+    except gevent.Timeout as error:
+        if error is not limit:
+            raise
+        raise SourceUnavailable(f"{what} did not answer within {timeout_seconds:g} s") from None
+    except requests.RequestException as error:
+        raise SourceUnavailable(f"{what} cannot be reached ({type(error).__name__})") from None
+    finally:
+        limit.close()
+
+
+def _refused(what: str, status: int, headers: dict[str, str]) -> SourceUnavailable:
+    wait = headers.get("retry-after", "")
+    seconds = float(wait) if wait.isascii() and wait.isdigit() else None
+    return SourceUnavailable(f"{what} answered HTTP {status}", retry_after_seconds=seconds)
+
+
+def _body(answer: requests.Response, what: str) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    for part in answer.iter_content(64 * 1024):
+        size += len(part)
+        if size > MAX_BODY:  # counted after decompression: a bomb ends here
+            raise SourceUnavailable(f"{what} sent more than {MAX_BODY // 1024 // 1024} MiB")
+        parts.append(part)
+    return b"".join(parts)

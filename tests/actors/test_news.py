@@ -1,0 +1,148 @@
+"""Each story once, dead feeds backed off, the rest goes on."""
+
+import gevent
+import pytest
+
+from actors.news import NewsActor
+from domain.errors import SourceUnavailable
+from domain.messages import Alerted, FearGreedChanged, NewsPublished, Ping, SendNews, TimerFired
+from domain.news import FearGreed
+from domain.ports import RawHeadline
+from settings import Settings
+
+
+class Feed:
+    def __init__(self, name, *answers):
+        self.name, self.answers, self.calls = name, list(answers), 0
+
+    def fetch(self):
+        self.calls += 1
+        answer = self.answers.pop(0) if self.answers else ()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Mood:
+    def fetch(self):
+        return FearGreed(value=25, label="Extreme Fear", at_ms=1)
+
+
+class Tone:
+    def score(self, text):
+        return 0.5
+
+
+class Shelf:
+    def __init__(self):
+        self.saved = []
+
+    def save(self, collection, document):
+        self.saved.append((collection, document["_id"]))
+
+    def recent(self, collection, *, limit, where=None):
+        return ()
+
+
+def story(title, published_ms=None):
+    return RawHeadline(title=title, summary="", url="", source="s", published_ms=published_ms)
+
+
+@pytest.fixture
+def start(peers, clock, timers):
+    def build(*feeds, mood=None):
+        shelf = Shelf()
+        ref = NewsActor.start(
+            settings=Settings(),
+            peers=peers,
+            clock=clock,
+            timers=timers,
+            sources=feeds,
+            mood=mood,
+            sentiment=Tone(),
+            archive=shelf,
+            bots=("bot-BTCUSDT",),
+        )
+        ref.ask(Ping(), timeout=1)
+        return ref, shelf
+
+    return build
+
+
+def poll(ref, peers, clock, key="feeds"):
+    """One round: the timer fires, fetching greenlets run, what they tell is handed to the actor."""
+    told_before = len(peers.to("news"))
+    ref.tell(TimerFired(key=key, due_ms=clock.now_ms()))
+    ref.ask(Ping(), timeout=1)
+    gevent.idle()
+    for message in peers.to("news")[told_before:]:
+        ref.tell(message)
+    ref.ask(Ping(), timeout=1)
+
+
+def titles(peers, name="hub"):
+    return [item.title for message in peers.to(name, NewsPublished) for item in message.items]
+
+
+def test_a_story_of_two_feeds_is_told_once_to_bots_and_hub(start, peers, clock):
+    ref, shelf = start(Feed("a", (story("Bitcoin up"),)), Feed("b", (story("BITCOIN UP!"), story("Other"))))
+    poll(ref, peers, clock)
+
+    assert sorted(titles(peers)) == ["Bitcoin up", "Other"]
+    assert sorted(titles(peers, "bot-BTCUSDT")) == ["Bitcoin up", "Other"]
+    assert len(shelf.saved) == 2
+
+
+def test_a_story_told_is_not_told_again(start, peers, clock):
+    ref, _ = start(Feed("a", (story("Bitcoin up"),), (story("Bitcoin up"), story("News"))))
+    poll(ref, peers, clock)
+    poll(ref, peers, clock)
+
+    assert titles(peers) == ["Bitcoin up", "News"]
+
+
+def test_old_stories_are_left_out(start, peers, clock):
+    ref, _ = start(Feed("a", (story("Old", clock.now_ms() - 25 * 3_600_000), story("New", clock.now_ms()))))
+    poll(ref, peers, clock)
+
+    assert titles(peers) == ["New"]
+
+
+def test_a_dead_feed_is_backed_off_and_the_other_goes_on(start, peers, clock):
+    dead = Feed("dead", SourceUnavailable("dead cannot be reached"))
+    ref, _ = start(dead, Feed("b", (story("One"),), (story("Two"),)))
+    poll(ref, peers, clock)
+    clock.move_to(clock.now_ms() + 59_000)
+    poll(ref, peers, clock)
+
+    assert (dead.calls, titles(peers)) == (1, ["One", "Two"])
+    assert [alert.message for alert in peers.to("hub", Alerted)] == ["dead cannot be reached; asked again in 60 s"]
+
+
+def test_a_feed_that_comes_back_says_so(start, peers, clock):
+    ref, _ = start(Feed("a", SourceUnavailable("gone", retry_after_seconds=90), (story("Back"),)))
+    poll(ref, peers, clock)
+    clock.move_to(clock.now_ms() + 90_000)
+    poll(ref, peers, clock)
+
+    assert titles(peers) == ["Back"]
+    assert peers.to("hub", Alerted)[-1].message == "a is back"
+
+
+def test_a_parser_that_breaks_harms_nobody(start, peers, clock):
+    ref, _ = start(Feed("bad", RuntimeError("boom")), Feed("b", (story("One"),)))
+    poll(ref, peers, clock)
+
+    assert titles(peers) == ["One"]
+    assert ref.ask(Ping(), timeout=1) is True
+
+
+def test_a_newcomer_gets_the_recent_stories_and_the_mood(start, peers, clock):
+    ref, _ = start(Feed("a", (story("One"),)), mood=Mood())
+    poll(ref, peers, clock)
+    poll(ref, peers, clock, key="mood")
+    ref.tell(SendNews(reply_to="bot-ETHUSDT"))
+    ref.ask(Ping(), timeout=1)
+
+    assert titles(peers, "bot-ETHUSDT") == ["One"]
+    assert [message.fear_greed.value for message in peers.to("bot-ETHUSDT", FearGreedChanged)] == [25]
