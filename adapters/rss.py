@@ -39,7 +39,7 @@ class RssSource:
         if status == 304:
             return ()
         feed = feedparser.parse(body)
-        if not feed.version:
+        if not feed.get("version"):
             raise SourceUnavailable(f"{self.name} did not send a feed")
         self._validators = _validators(headers)
         source = _text(feed.feed.get("title")) or self.name
