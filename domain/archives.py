@@ -8,8 +8,9 @@ from domain.ports import JournalDocument, ModelAnswer
 
 
 def opinion_document(opinion: Opinion, *, settings_hash: str) -> JournalDocument:
-    """Return the document of `opinions`: the opinion's fields without absent ones, and the settings it was formed by."""
+    """Return the document of `opinions`: the opinion's present fields (`pair` as `symbol`) and the settings' hash."""
     named = {field.name: getattr(opinion, field.name) for field in fields(opinion)}
+    named["symbol"] = named.pop("pair")
     document: JournalDocument = {
         name: str(value) if isinstance(value, str) else value for name, value in named.items() if value is not None
     }
@@ -46,7 +47,7 @@ def call_document(
         "ts": started_ms,
         "analyst": analyst,
         "model": model,
-        "pairs": list(pairs),
+        "symbols": list(pairs),
         "messages": [{"role": role, "content": content} for role, content in messages],
         "prompt_hash": prompt_hash,
         "settings_hash": settings_hash,
