@@ -104,7 +104,7 @@ class VirtualDriver:
     def _end(self) -> None:
         now_ms = self._clock.now_ms()
         message = f"recording ended at {_text(now_ms)}"
-        log.info("%s: %s events, %s timers", message.capitalize(), self.delivered, self.fired)
+        log.info("The %s: %s events, %s timers", message, self.delivered, self.fired)
         self._deliver(SourceStatusChanged(state=MarketState.STALE, message=message, at_ms=now_ms))
         self._settle()
 
