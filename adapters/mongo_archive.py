@@ -1,0 +1,98 @@
+"""Opinions, decisions, model calls, news and equity: written in the background, in order, kept for a while."""
+
+import logging
+from collections import deque
+from typing import Any
+
+from bson import ObjectId
+from bson.errors import BSONError
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, DocumentTooLarge, PyMongoError
+
+from adapters.background import BackgroundWriter
+from adapters.clock import SystemClock
+from adapters.mongo_codec import CODEC, date
+from domain.ports import JournalDocument
+
+log = logging.getLogger(__name__)
+
+QUEUE_LIMIT = 10_000
+BATCH = 200
+DUPLICATE_KEY = 11000
+
+
+class MongoArchive:
+    """The Archive port."""
+
+    def __init__(self, database: Database[dict[str, Any]], *, queue_limit: int = QUEUE_LIMIT) -> None:
+        self._database = database
+        self._queue: deque[tuple[str, JournalDocument]] = deque()
+        self._queue_limit = queue_limit
+        self._writing = 0
+        self._clock = SystemClock()  # retention is real time: the server's own clock decides it
+        self._writer = BackgroundWriter(name="archive documents", write=self._write_batch)
+        self.dropped = 0
+
+    @property
+    def pending(self) -> int:
+        """Documents not yet stored."""
+        return len(self._queue)
+
+    def save(self, collection: str, document: JournalDocument) -> None:
+        """Queue one document; the oldest is dropped and counted when too many wait for the database."""
+        kept = {"_id": ObjectId(), **document, "stored_at": date(self._clock.now_ms())}
+        if len(self._queue) >= self._queue_limit:
+            del self._queue[self._writing]  # not one that is on its way
+            self.dropped += 1
+            if self.dropped % 1000 == 1:
+                log.warning("the database is away: %s archive documents were dropped so far", self.dropped)
+        self._queue.append((collection, kept))
+        self._writer.wake()
+
+    def recent(
+        self, collection: str, *, limit: int, where: JournalDocument | None = None
+    ) -> tuple[JournalDocument, ...]:
+        """Return the newest documents by `ts`, newest first; empty when the database is away."""
+        found = self._database.get_collection(collection, codec_options=CODEC)
+        try:
+            documents = list(found.find(where or {}, {"stored_at": False}).sort("ts", -1).limit(limit))
+        except PyMongoError as error:
+            log.warning("%s could not be read (%s)", collection, type(error).__name__)
+            return ()
+        return tuple(documents)
+
+    def close(self, *, timeout_seconds: float) -> bool:
+        """Write what is queued; return whether all of it got through."""
+        return self._writer.close(timeout_seconds=timeout_seconds) and not self._queue
+
+    def _write_batch(self) -> bool:
+        """Store the documents at the head of the queue that go to one collection."""
+        collection = self._queue[0][0]
+        batch: list[JournalDocument] = []
+        for name, document in self._queue:
+            if name != collection or len(batch) >= BATCH:
+                break
+            batch.append(document)
+        self._writing = len(batch)
+        try:
+            self._insert(collection, batch)
+        finally:
+            self._writing = 0
+        for _ in batch:
+            self._queue.popleft()
+        return bool(self._queue)
+
+    def _insert(self, collection: str, batch: list[JournalDocument]) -> None:
+        target = self._database.get_collection(collection, codec_options=CODEC)
+        try:
+            target.insert_many(batch, ordered=False)
+        except BulkWriteError as error:
+            refused = [e for e in error.details.get("writeErrors", []) if e.get("code") != DUPLICATE_KEY]
+            if refused:
+                log.error("%s of %s were refused, code %s", len(refused), collection, refused[0].get("code"))
+        except (BSONError, DocumentTooLarge, ArithmeticError) as error:
+            if len(batch) > 1:
+                for document in batch:
+                    self._insert(collection, [document])
+            else:
+                log.error("a document of %s cannot be stored: %s", collection, type(error).__name__)

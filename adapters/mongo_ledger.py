@@ -1,0 +1,257 @@
+"""The journal in MongoDB: appended in order, durable on return, never twice, never silently shorter."""
+
+import itertools
+import logging
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NoReturn, Protocol
+
+import gevent
+from bson.errors import BSONError
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from adapters.mongo_codec import CODEC, journal_bson
+from adapters.mongo_projections import MongoProjections
+from adapters.mongo_schema import JOURNAL
+from domain.errors import InvariantError, LedgerCorrupt, LedgerFenced, LedgerUnavailable
+from domain.ports import Head, JournalDocument
+
+log = logging.getLogger(__name__)
+
+GENESIS = "0" * 64
+DUPLICATE_KEY, VALIDATION_FAILED = 11000, 121
+PAGE = 500  # documents decoded without letting others run
+REMEMBERED = 20_000  # acknowledged documents kept to heal a server that lost some
+_WITHOUT_SEQ = Head(seq=0, hash=GENESIS)
+
+
+class Losses(Protocol):
+    """How often the driver lost its connections."""
+
+    count: int
+
+
+class MongoLedger:
+    """The LedgerStore port. One writer: a second one is told so by the unique index on `seq`."""
+
+    def __init__(self, database: Database[dict[str, Any]], *, losses: Losses) -> None:
+        self._journal: Collection[JournalDocument] = database.get_collection(
+            JOURNAL,
+            codec_options=CODEC,
+            write_concern=WriteConcern("majority", j=True),
+            read_concern=ReadConcern("majority"),
+        )
+        self._projections = MongoProjections(database)
+        self._losses = losses
+        self._losses_seen = -1  # the head is compared before the first append, too
+        self._acknowledged: deque[JournalDocument] = deque(maxlen=REMEMBERED)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def head(self) -> Head | None:
+        """Return the newest document's seq and hash, or None before the first.
+
+        Raises:
+            LedgerUnavailable: the database did not answer.
+        """
+        head = self._head()
+        return None if head is _WITHOUT_SEQ else head
+
+    def read(self, *, after_seq: int) -> Iterator[JournalDocument]:
+        """Yield documents with seq > after_seq in order; amounts are Decimals, dates aware and UTC.
+
+        Raises:
+            LedgerUnavailable: the database did not answer; what was yielded stays good.
+        """
+        while True:
+            page = self._page(after_seq)
+            yield from page
+            if len(page) < PAGE:
+                return
+            after_seq = _seq(page[-1])
+            gevent.sleep(0)
+
+    def find(self, document_id: str) -> JournalDocument | None:
+        """Return the document of that _id.
+
+        Raises:
+            LedgerUnavailable: the database did not answer.
+        """
+        try:
+            return self._journal.find_one({"_id": document_id})
+        except PyMongoError as error:
+            _unavailable("read", error)
+
+    def latest_checkpoint(self) -> JournalDocument | None:
+        """Return the newest document of type checkpoint.
+
+        Raises:
+            LedgerUnavailable: the database did not answer.
+        """
+        try:
+            return self._journal.find_one({"type": "checkpoint"}, sort=[("seq", -1)])
+        except PyMongoError as error:
+            _unavailable("read", error)
+
+    # --- appending --------------------------------------------------------------------------------------------------
+
+    def append(self, documents: Sequence[JournalDocument]) -> None:
+        """Store all, in order, durable (majority, journaled) on return. Sending the same ones again is success.
+
+        After every lost connection, and before the first append, the stored head is compared with what was
+        acknowledged: what a server lost is put back from memory.
+
+        Raises:
+            LedgerUnavailable: outcome unknown; send the same again later.
+            LedgerFenced: another writer used a seq.
+            LedgerCorrupt: an _id exists with another hash, or acknowledged documents are gone.
+            InvariantError: the documents are no chain, or the database's own rules refuse one.
+        """
+        if not documents:
+            return
+        _check_chain(documents)
+        losses = self._losses.count
+        try:
+            if losses != self._losses_seen:
+                self._compare_head(documents)
+            self._insert(documents)
+        except PyMongoError as error:
+            self._losses_seen = -1
+            _unavailable("written", error)
+        except (BSONError, ArithmeticError) as error:
+            raise InvariantError(f"a journal document must fit into BSON, did not: {error}") from error
+        except LedgerUnavailable:
+            self._losses_seen = -1
+            raise
+        self._losses_seen = losses
+        self._acknowledged.extend(documents)
+
+    def project(self, collection: str, values: Sequence[tuple[str, int, JournalDocument]]) -> None:
+        """Write absolute (_id, seq, value) projections guarded by seq, in the background; losing them is harmless."""
+        self._projections.add(collection, values)
+
+    @property
+    def pending(self) -> int:
+        """Projections not yet stored."""
+        return self._projections.pending
+
+    def close(self, *, timeout_seconds: float) -> bool:
+        """Write what is queued; return whether all of it got through."""
+        return self._projections.close(timeout_seconds=timeout_seconds)
+
+    # --- helpers ----------------------------------------------------------------------------------------------------
+
+    def _head(self) -> Head:
+        try:
+            newest = self._journal.find_one({}, {"seq": True, "hash": True}, sort=[("seq", -1)])
+        except PyMongoError as error:
+            _unavailable("read", error)
+        return _WITHOUT_SEQ if newest is None else Head(seq=_seq(newest), hash=str(newest["hash"]))
+
+    def _page(self, after_seq: int) -> list[JournalDocument]:
+        try:
+            return list(self._journal.find({"seq": {"$gt": after_seq}}).sort("seq", 1).limit(PAGE))
+        except PyMongoError as error:
+            _unavailable("read", error)
+
+    def _insert(self, documents: Sequence[JournalDocument]) -> None:
+        """Insert, and read what is there already as the answer to an earlier attempt."""
+        rest = list(documents)
+        while rest:
+            try:
+                self._journal.insert_many([journal_bson(document) for document in rest], ordered=True)
+                return
+            except BulkWriteError as error:
+                failed = (error.details.get("writeErrors") or [{}])[0]
+            code = failed.get("code")
+            if code == VALIDATION_FAILED:
+                raise InvariantError(f"the database refused {rest[failed['index']]['_id']!r}: {_rules(failed)}")
+            if code != DUPLICATE_KEY:
+                raise LedgerUnavailable(f"the journal was not written (code {code or 'of the write concern'})")
+            rest = self._without_stored(rest[failed["index"] :], failed.get("keyPattern") or {})
+
+    def _without_stored(self, documents: list[JournalDocument], key: Mapping[str, object]) -> list[JournalDocument]:
+        """Return the suffix of `documents` that is still to be stored; the first one collided on `key`."""
+        first = documents[0]
+        wanted = {"$or": [{"_id": {"$in": [d["_id"] for d in documents]}}, {"seq": first["seq"]}]}
+        stored = {str(d["_id"]): d for d in self._journal.find(wanted, {"seq": True, "hash": True})}
+        done = 0
+        for document in documents:
+            other = stored.get(str(document["_id"]))
+            if other is None:
+                break
+            if other["hash"] != document["hash"]:
+                raise LedgerCorrupt(
+                    f"{document['_id']!r} must have one hash, seq {other['seq']} has {other['hash']} "
+                    f"and {document['hash']} was to be written"
+                )
+            done += 1
+        if done:
+            return documents[done:]
+        if "seq" in key:
+            raise LedgerFenced(f"seq {first['seq']} must be free for {first['_id']!r}, another writer used it")
+        raise LedgerUnavailable(f"{first['_id']!r} is written and not yet durable")
+
+    def _compare_head(self, documents: Sequence[JournalDocument]) -> None:
+        """Check that the stored journal ends where `documents` begin, or with a prefix of them."""
+        expected = Head(seq=_seq(documents[0]) - 1, hash=str(documents[0]["prev"]))
+        found = self._head()
+        if found == expected:
+            return
+        if found.seq < expected.seq:
+            self._put_back(found, expected)
+        elif found.seq == expected.seq:
+            raise LedgerCorrupt(f"seq {found.seq} must have hash {expected.hash}, was {found.hash}")
+        else:
+            self._expect_prefix(documents)
+
+    def _put_back(self, found: Head, expected: Head) -> None:
+        """Store again what the server acknowledged and lost, from memory, byte for byte."""
+        lost = [document for document in self._acknowledged if _seq(document) > found.seq]
+        whole = (
+            len(lost) == expected.seq - found.seq
+            and lost[0]["prev"] == found.hash
+            and lost[-1]["hash"] == expected.hash
+        )
+        if not whole:
+            raise LedgerCorrupt(f"the journal must end with seq {expected.seq}, it ends with {found.seq}")
+        log.error("the database lost acknowledged events %s to %s: they are stored again", found.seq + 1, expected.seq)
+        self._insert(lost)
+
+    def _expect_prefix(self, documents: Sequence[JournalDocument]) -> None:
+        """Check that everything stored from the first seq on is ours: the outcome of an unknown write."""
+        ours = {_seq(document): document["hash"] for document in documents}
+        first = _seq(documents[0])
+        stored = self._journal.find({"seq": {"$gte": first}}, {"seq": True, "hash": True}).sort("seq", 1)
+        for other in stored.limit(len(documents) + 1):
+            seq = _seq(other)
+            if ours.get(seq) != other["hash"]:
+                raise LedgerFenced(f"seq {seq} must be written by this desk, another writer used it")
+
+
+def _check_chain(documents: Sequence[JournalDocument]) -> None:
+    for before, after in itertools.pairwise(documents):
+        if _seq(after) != _seq(before) + 1 or after["prev"] != before["hash"]:
+            raise InvariantError(f"seq {after['seq']} must continue seq {before['seq']} and its hash, did not")
+
+
+def _seq(document: Mapping[str, object]) -> int:
+    seq = document["seq"]
+    if not isinstance(seq, int):
+        raise LedgerCorrupt(f"seq must be a whole number, was {seq!r}")
+    return seq
+
+
+def _rules(failed: Mapping[str, Any]) -> str:
+    """Return what MongoDB says about a document it refused, shortened."""
+    return str(failed.get("errInfo", {}).get("details", {}))[:500]
+
+
+def _unavailable(what: str, error: PyMongoError) -> NoReturn:
+    code = getattr(error, "code", None)
+    reason = type(error).__name__ + (f", code {code}" if code is not None else "")
+    raise LedgerUnavailable(f"the journal could not be {what} ({reason})") from error
