@@ -127,7 +127,7 @@ def _url(raw: str, schemes: tuple[str, ...]) -> str:
     if not well_formed or parts.scheme not in schemes or not _is_visible_ascii(raw):
         raise _rule(f"must be an address that starts with {' or '.join(f'{s}://' for s in schemes)}")
     if "@" in parts.netloc:
-        raise PydanticCustomError("hidden", "must not carry a user name or password")
+        raise _rule("must not carry a user name or password")
     return raw
 
 
@@ -682,7 +682,7 @@ def _read_secrets(environ: Mapping[str, str], env_files: Sequence[Path]) -> tupl
 
 def _read_yaml(path: Path) -> tuple[dict[str, object], list[_Problem]]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode()
     except FileNotFoundError:
         raise SettingsError(f"{path}: must exist, was not found") from None
     except OSError as error:
@@ -786,8 +786,8 @@ _RULES = {
     **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type"), "must be a mapping"),
 }
 _PRIVATE = re.compile(r"key|token|secret|passw|credential|uri|webhook|mongodb", re.IGNORECASE)
-_SECRET_LIKE = re.compile(r"\bsk-[\w-]{8,}|(?<=://)[^\s/'\"]*@")
-_UNSHOWN = frozenset({"hidden", "missing", "mapping_type", "dict_type", "model_type"})
+_SECRET_LIKE = re.compile(r"\bsk-[\w-]{8,}|(?<=://)[^\s'\"]*@")
+_UNSHOWN = frozenset({"mapping_type", "dict_type", "model_type"})
 
 
 def _settings_error(problems: Iterable[_Problem], secrets: Secrets | None = None) -> SettingsError:
@@ -828,7 +828,7 @@ def _was(details: ErrorDetails, path: str) -> str:
     kind, value = details["type"], details["input"]
     if kind == "missing":
         return ", was not"
-    if kind == "hidden" or _PRIVATE.search(path.rpartition(".")[2]):
+    if _PRIVATE.search(path.rpartition(".")[2]):
         return " (value not shown)"
     # Where a mapping must stand, text may be a line of `.env` that lost its way: its content is not repeated.
     return f", was {_kind(value) if kind in _UNSHOWN else _found(value)}"

@@ -347,6 +347,11 @@ BAD_VALUES = [
         "['https://a:x']",
         "[0]: must be an address that starts with https:// or http://, was 'https://a:x'",
     ),
+    (
+        "market.rest_urls",
+        "['https://me:pass@a.example/b']",
+        "[0]: must not carry a user name or password, was 'https://***a.example/b'",
+    ),
     ("market.rest_urls", "['https://a', 'https://a']", "must not name anything twice, was a list"),
     (
         "market.stream_urls",
@@ -363,6 +368,7 @@ BAD_VALUES = [
     ("notifications.events", "[fills]", "[0]: must be 'fill', 'exit', 'alert' or 'gave_up', was 'fills'"),
     ("notifications.telegram_chat_id", "me", "must be a Telegram chat number or @channel, was 'me'"),
     ("storage.database", "a.b", "must be a database name of at most 48 of A-Z, a-z, 0-9, _ and -, was 'a.b'"),
+    ("logging.level", "x" * 61, f"must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR', was '{'x' * 57}...'"),
     ("storage.database", "admin", "must not be admin, local or config, which are the server's own, was 'admin'"),
     (
         "storage.database",
@@ -554,6 +560,7 @@ def test_a_secret_that_strayed_into_another_key_is_not_shown(tmp_path, name, pla
     ("text", "hidden"),
     [
         ("llm: {base_url: 'https://me:pass1@a.example'}", "pass1"),
+        ("llm: {base_url: 'https://me:pass1/x@a.example'}", "pass1"),
         ("storage: {database: 'mongodb://me:pass1@a.example'}", "pass1"),
         ("logging: {level: sk-or-v1-0123456789}", "0123456789"),
         ("llm: {api_key: abc123}", "abc123"),
@@ -567,6 +574,31 @@ def test_a_secret_that_strayed_into_another_key_is_not_shown(tmp_path, name, pla
 )
 def test_what_looks_like_a_secret_is_not_shown(tmp_path, text, hidden):
     assert hidden not in "\n".join(errors(tmp_path, text))
+
+
+def test_an_empty_variable_leaves_the_secret_to_the_env_file(tmp_path):
+    (tmp_path / ".env").write_text("OPENROUTER_API_KEY=from-file\n")
+    environ = {"OPENROUTER_API_KEY": " "}
+    secrets = loaded(tmp_path, "", environ=environ, env_files=(tmp_path / ".env",)).secrets
+    assert secrets.openrouter_api_key == SecretStr("from-file")
+
+
+def test_white_space_around_a_secret_is_not_part_of_it(tmp_path):
+    settings = loaded(tmp_path, "", environ={"OPENROUTER_API_KEY": " key\n"})
+    assert settings.secrets.openrouter_api_key == SecretStr("key")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("OPENROUTER_API_KEY", "two words", "must be printable ASCII without spaces"),
+        ("CRYPTOPANIC_API_KEY", "schlüssel", "must be printable ASCII without spaces"),
+        ("TELEGRAM_BOT_TOKEN", "a\r\nHost: b", "must be printable ASCII without spaces"),
+        ("MONGODB_URI", "mysql://db", "must start with mongodb:// or mongodb+srv://"),
+    ],
+)
+def test_a_malformed_secret_is_named_without_its_value(tmp_path, name, value, rule):
+    assert errors(tmp_path, "", environ={name: value}) == [f"{name}: {rule} (value not shown)"]
 
 
 @pytest.mark.parametrize("name", ["HUB_OPERATOR_TOKEN", "HUB_VIEWER_TOKEN"])
