@@ -320,7 +320,7 @@ def pair_news_view(pair: str, items: Iterable[NewsItem], now_ms: int) -> PairNew
                 title=item.title,
                 summary=item.summary,
                 sentiment=item.label,
-                relevance_score=10,
+                relevance_score=0,  # no feed says it
                 source=item.source,
                 timestamp=iso(item.published_ms),
             )

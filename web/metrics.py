@@ -1,0 +1,147 @@
+"""Prometheus metrics, collected at scrape time from what the supervisor and the sessions say."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from domain.analysis import AnalystStatus
+from web.notices import SessionNotices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorFigures:
+    """One actor at this moment."""
+
+    name: str
+    state: str
+    restarts: int = 0
+    mailbox: int = 0
+    oldest_seconds: float = 0.0
+    conflated: int = 0
+    dropped: int = 0
+    handled: int = 0
+    undeliverable: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskFigures:
+    """The desk at this moment, as the supervisor knows it."""
+
+    actors: tuple[ActorFigures, ...] = ()
+    analysts: tuple[AnalystStatus, ...] = ()
+    market_staleness_seconds: tuple[tuple[str, float], ...] = ()  # per pair: age of its newest price
+    market_weight_used: int | None = None  # exchange request weight of the running minute
+    ledger_seq: int = 0
+    ledger_available: bool = True
+    last_audit_ms: int | None = None
+    extra: tuple[tuple[str, str, float], ...] = field(default=())  # (gauge, help, value)
+
+
+class _Desk:
+    """A prometheus collector: asks at each scrape, keeps nothing."""
+
+    def __init__(self, figures: Callable[[], DeskFigures], notices: SessionNotices) -> None:
+        self._figures, self._notices = figures, notices
+
+    def describe(self) -> list[Metric]:
+        return []  # so that registering does not collect before the desk is up
+
+    def collect(self) -> Iterator[Metric]:
+        figures = self._figures()
+        yield from _of_actors(figures.actors)
+        yield from _of_analysts(figures.analysts)
+        yield from self._of_sessions()
+        staleness = GaugeMetricFamily("quorum_market_staleness_seconds", "Age of the newest price", labels=["symbol"])
+        for symbol, age in figures.market_staleness_seconds:
+            staleness.add_metric([symbol], age)
+        yield staleness
+        yield GaugeMetricFamily("quorum_ledger_seq", "Newest journal document", value=figures.ledger_seq)
+        yield GaugeMetricFamily(
+            "quorum_ledger_available", "Whether the ledger takes writes", value=float(figures.ledger_available)
+        )
+        if figures.last_audit_ms is not None:
+            yield GaugeMetricFamily(
+                "quorum_last_audit_timestamp_seconds", "Last clean audit", value=figures.last_audit_ms / 1000
+            )
+        if figures.market_weight_used is not None:
+            yield GaugeMetricFamily(
+                "quorum_market_weight_used", "Exchange request weight this minute", value=figures.market_weight_used
+            )
+        for name, text, value in figures.extra:
+            yield GaugeMetricFamily(f"quorum_{name}", text, value=value)
+
+    def _of_sessions(self) -> Iterator[Metric]:
+        notices = self._notices
+        sessions = tuple(notices.sessions.values())
+        yield GaugeMetricFamily("quorum_hub_sessions", "Open WebSocket sessions", value=len(sessions))
+        yield GaugeMetricFamily(
+            "quorum_hub_slow_sessions", "Sessions that read slowly", value=sum(s.slow for s in sessions)
+        )
+        yield CounterMetricFamily(
+            "quorum_hub_sends",
+            "Sends to sessions, of one or more frames",
+            value=notices.frames + sum(s.frames for s in sessions),
+        )
+        yield CounterMetricFamily(
+            "quorum_hub_bytes", "Bytes sent to sessions", value=notices.bytes + sum(s.bytes for s in sessions)
+        )
+        yield CounterMetricFamily("quorum_hub_frames_encoded", "Frames encoded, once for all", value=notices.encoded)
+        yield CounterMetricFamily(
+            "quorum_hub_slow_kicks", "Sessions closed because they did not read", value=notices.slow_kicks
+        )
+
+
+def _of_actors(actors: Iterable[ActorFigures]) -> Iterator[Metric]:
+    up = GaugeMetricFamily("quorum_actor_up", "1 while the actor runs", labels=["actor", "state"])
+    gauges = {
+        "mailbox": GaugeMetricFamily("quorum_actor_mailbox", "Messages waiting", labels=["actor"]),
+        "oldest_seconds": GaugeMetricFamily("quorum_actor_mailbox_age_seconds", "Age of the oldest", labels=["actor"]),
+    }
+    counters = {
+        "restarts": CounterMetricFamily("quorum_actor_restarts", "Restarts", labels=["actor"]),
+        "conflated": CounterMetricFamily("quorum_actor_conflated", "Messages replaced by newer", labels=["actor"]),
+        "dropped": CounterMetricFamily("quorum_actor_dropped", "Messages dropped", labels=["actor"]),
+        "handled": CounterMetricFamily("quorum_actor_handled", "Messages handled", labels=["actor"]),
+        "undeliverable": CounterMetricFamily("quorum_actor_undeliverable", "Mail to nobody", labels=["actor"]),
+    }
+    for actor in actors:
+        up.add_metric([actor.name, actor.state], float(actor.state == "running"))
+        for name, gauge in gauges.items():
+            gauge.add_metric([actor.name], getattr(actor, name))
+        for name, counter in counters.items():
+            counter.add_metric([actor.name], getattr(actor, name))
+    yield up
+    yield from gauges.values()
+    yield from counters.values()
+
+
+def _of_analysts(analysts: Iterable[AnalystStatus]) -> Iterator[Metric]:
+    labels = ["analyst", "model"]
+    opinions = CounterMetricFamily("quorum_llm_opinions", "Usable opinions", labels=labels)
+    abstentions = CounterMetricFamily("quorum_llm_abstentions", "Abstentions", labels=labels)
+    cost = GaugeMetricFamily("quorum_llm_cost_today_usd", "Spent and reserved this UTC day", labels=labels)
+    latency = GaugeMetricFamily("quorum_llm_latency_seconds", "Of the last call", labels=labels)
+    for item in analysts:
+        names = [item.name, item.model]
+        opinions.add_metric(names, item.opinions)
+        abstentions.add_metric(names, item.abstentions)
+        cost.add_metric(names, float(item.cost_today_usd))
+        if item.latency_ms is not None:
+            latency.add_metric(names, item.latency_ms / 1000)
+    yield from (opinions, abstentions, cost, latency)
+
+
+class Metrics:
+    """The text of `/metrics`."""
+
+    def __init__(self, figures: Callable[[], DeskFigures], notices: SessionNotices) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._registry.register(_Desk(figures, notices))
+
+    def text(self) -> bytes:
+        return generate_latest(self._registry)
