@@ -402,7 +402,7 @@ class ModelAnswered:
     blocked: str
     reserved_usd: Decimal
     cost_usd: Decimal  # as settled: what the endpoint reported, else the reservation
-    spent_today_usd: Decimal  # by this analyst on the UTC day of the call, this call included
+    spent_today_usd: Decimal | None  # by this analyst on the call's UTC day, this call included; None: unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -524,6 +524,7 @@ class SubmitOrder:
     max_spread_bps: Decimal | None = None
     decision_id: str | None = None
     confidence: Decimal | None = None
+    max_open_positions: int | None = None  # refuse (gate concurrent_trades) an entry that would be one too many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -618,6 +619,7 @@ class OrderRefused:
     source: OrderSource
     at_ms: int
     request_id: str = ""
+    gate: str = ""  # the bots' gate this belongs to, where the code alone does not tell: spread, concurrent_trades
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
