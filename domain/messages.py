@@ -643,6 +643,7 @@ class OrderCancelled:
     seq: int
     order: Order
     request_id: str = ""
+    message: str = ""  # one sentence: why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
