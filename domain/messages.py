@@ -394,7 +394,7 @@ class SendAnalystStatus:
 class ModelAnswered:
     """A call's greenlet -> its analyst. A late one is recognised by its `call_id`.
 
-    `answer` None: no call was made, `blocked` says why (`budget`, `ledger`, or one sentence for another failure).
+    `answer` None: no call was made, and `blocked` says why in one sentence.
     """
 
     call_id: str
@@ -403,6 +403,7 @@ class ModelAnswered:
     reserved_usd: Decimal
     cost_usd: Decimal  # as settled: what the endpoint reported, else the reservation
     spent_today_usd: Decimal | None  # by this analyst on the call's UTC day, this call included; None: unknown
+    over_budget: bool = False  # why no call was made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
