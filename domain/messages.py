@@ -790,3 +790,28 @@ class ClientLeft:
     """Web -> hub. The session is gone: nothing more is sent to it. A repeat is harmless."""
 
     session: str
+
+
+# --- hub -> itself: mail in order, behind all that waits ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountInOrder:
+    """Hub -> itself. An AccountChanged that overtook events of the ledger; those are handled by now."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotTradeBooked:
+    """Hub -> itself. An execution for a bot, announced when the statistics told with it are known too."""
+
+    filled: OrderFilled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveRead:
+    """A reading greenlet -> hub. What clients are shown of the archive, newest first."""
+
+    request_id: str
+    items: tuple[object, ...]
