@@ -1,9 +1,11 @@
 """One analyst: answers each question for an opinion with an opinion or with an abstention and its reason."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 from actors.base import Actor
+from actors.conversation import Conversation
 from domain.analysis import Abstention, AnalystState, AnalystStatus, Opinion
 from domain.archives import opinion_document
 from domain.messages import (
@@ -11,23 +13,29 @@ from domain.messages import (
     AnalystChanged,
     ControlChanged,
     FormOpinion,
+    ModelAnswered,
     OpinionFormed,
     OpinionWithheld,
     SendAnalystStatus,
     SettingsApplied,
+    SpendRead,
+    TimerFired,
 )
 from domain.ports import Archive, BudgetStore, Clock, ModelEndpoint, Peers, Timers
 from domain.technical import MODEL as BUILT_IN
 from domain.technical import technical_opinion
-from settings import AnalystSettings, Settings
+from settings import Settings
+
+NO_KEY = "no key"
 
 
 class AnalystActor(Actor):
     """One conversation with one model, or the built-in technical analyst.
 
-    Handles: FormOpinion, SettingsApplied, SendAnalystStatus, ActorStarted, ControlChanged, Ping.
-    Tells: OpinionFormed, OpinionWithheld (who asked, hub), AnalystChanged (hub, bots).
-    State: counts and the newest opinions; a restart loses them and the calls under way, never what was spent.
+    Handles: FormOpinion, ModelAnswered, SpendRead, TimerFired, SettingsApplied, SendAnalystStatus, ActorStarted,
+    ControlChanged, Ping.
+    Tells: OpinionFormed, OpinionWithheld (who asked, hub), AnalystChanged (hub, bots), Alerted (hub).
+    State: counts, the newest opinions, the breaker; a restart loses them and the calls under way, never what was spent.
     """
 
     def __init__(
@@ -45,55 +53,94 @@ class AnalystActor(Actor):
     ) -> None:
         super().__init__(name=f"analyst-{name_in_settings}", on_death=on_death)
         self._analyst = name_in_settings
+        self._entry = settings.analysts[name_in_settings]
         self._settings = settings
         self._peers = peers
         self._clock = clock
-        self._timers = timers
-        self._endpoint = endpoint
         self._archive = archive
-        self._budget = budget
         self._opinions = self._abstentions = 0
-        self._latency_ms: int | None = None
         self._told: AnalystStatus | None = None
+        self._conversation: Conversation | None = None
+        if endpoint is not None and not self._built_in:
+            self._conversation = Conversation(
+                actor=self.name,
+                analyst=name_in_settings,
+                entry=self._entry,
+                settings=settings,
+                peers=peers,
+                clock=clock,
+                timers=timers,
+                endpoint=endpoint,
+                archive=archive,
+                budget=budget,
+                answer=self._answer,
+                repeat=self._repeat,
+                log=self.log,
+            )
+
+    @property
+    def _built_in(self) -> bool:
+        return self._entry.model == BUILT_IN
 
     def on_start(self) -> None:
+        if self._conversation is not None:
+            self._conversation.begin()
         self._announce()
 
     def on_receive(self, message: object) -> object:
         match message:
             case FormOpinion():
-                return self._on_form_opinion(message)
+                self._on_form_opinion(message)
+            case ModelAnswered() if self._conversation:
+                self._conversation.answered(message)
+            case SpendRead() if self._conversation:
+                self._conversation.spend_read(message)
+            case TimerFired() if self._conversation:
+                self._conversation.timer(message.key)
             case SettingsApplied():
-                return self._on_settings_applied(message)
+                self._on_settings_applied(message)
             case SendAnalystStatus():
-                return self._on_send_analyst_status(message)
+                self._peers.tell(message.reply_to, AnalystChanged(status=self._status()))
             case ActorStarted():
-                return self._on_actor_started(message)
+                self._on_actor_started(message)
             case ControlChanged():
-                return None  # which analysts are asked is the bots' to decide
+                pass  # which analysts are asked is the bots' to decide
             case _:
                 return super().on_receive(message)
-
-    @property
-    def _entry(self) -> AnalystSettings:
-        return self._settings.analysts[self._analyst]
+        self._announce()
+        return None
 
     def _on_form_opinion(self, request: FormOpinion) -> None:
-        now_ms = self._clock.now_ms()
-        if self._entry.model == BUILT_IN:
-            view = technical_opinion(request.features, analyst=self._analyst, round_id=request.round_id, now_ms=now_ms)
+        if self._built_in:
+            view = technical_opinion(
+                request.features,
+                analyst=self._analyst,
+                round_id=request.round_id,
+                now_ms=self._clock.now_ms(),
+            )
             self._answer(request, view)
+        elif self._conversation is None:
+            abstention = Abstention(
+                analyst=self._analyst,
+                pair=request.features.pair,
+                reason=NO_KEY,
+                at_ms=self._clock.now_ms(),
+                round_id=request.round_id,
+            )
+            self._answer(request, abstention)
         else:
-            self._withhold(request, "no key for the model endpoint")
-        self._announce()
+            self._conversation.ask(request)
 
     def _on_settings_applied(self, message: SettingsApplied) -> None:
-        if isinstance(message.settings, Settings) and self._analyst in message.settings.analysts:
-            self._settings = message.settings
-            self._announce()
-
-    def _on_send_analyst_status(self, message: SendAnalystStatus) -> None:
-        self._peers.tell(message.reply_to, AnalystChanged(status=self._status()))
+        if not isinstance(message.settings, Settings):
+            return
+        self._settings = message.settings
+        # An analyst that left the settings, or changed its model, does so at the next start.
+        now = message.settings.analysts.get(self._analyst, self._entry)
+        self._entry = now.model_copy(update={"model": self._entry.model, "role": self._entry.role})
+        if self._conversation is not None:
+            self._conversation.settings = message.settings
+            self._conversation.entry = self._entry
 
     def _on_actor_started(self, message: ActorStarted) -> None:
         if message.name == "hub" or message.name.startswith("bot-"):
@@ -102,44 +149,56 @@ class AnalystActor(Actor):
     def _answer(self, request: FormOpinion, view: Opinion | Abstention) -> None:
         if isinstance(view, Abstention):
             self._abstentions += 1
-            told: object = OpinionWithheld(abstention=view)
+            self._tell(request, OpinionWithheld(abstention=view))
         else:
             self._opinions += 1
             self._archive.save("opinions", opinion_document(view, settings_hash=request.settings_hash))
-            told = OpinionFormed(opinion=view)
-        self._peers.tell(request.reply_to, told)
-        self._peers.tell("hub", told)
+            self._tell(request, OpinionFormed(opinion=view))
 
-    def _withhold(self, request: FormOpinion, reason: str) -> None:
-        abstention = Abstention(
-            analyst=self._analyst,
-            pair=request.features.pair,
-            reason=reason,
-            at_ms=self._clock.now_ms(),
-            round_id=request.round_id,
-        )
-        self._answer(request, abstention)
+    def _repeat(self, request: FormOpinion, opinion: Opinion) -> None:
+        """Answer with an opinion that still holds: it is stored and counted already."""
+        self._tell(request, OpinionFormed(opinion=opinion))
+
+    def _tell(self, request: FormOpinion, message: OpinionFormed | OpinionWithheld) -> None:
+        self._peers.tell(request.reply_to, message)
+        self._peers.tell("hub", message)
 
     def _announce(self) -> None:
-        """Tell hub and bots the status when it is another than they know."""
+        """Tell the hub the status when it is another than it knows; the bots only what is more than a count."""
         status = self._status()
-        if status != self._told:
-            self._told = status
-            for name in ("hub", *(f"bot-{pair}" for pair in self._settings.bots.pairs)):
-                self._peers.tell(name, AnalystChanged(status=status))
+        if status == self._told:
+            return
+        before, self._told = self._told, status
+        names = ["hub"]
+        if before is None or _without_counts(status) != _without_counts(before):
+            names += [f"bot-{pair}" for pair in self._settings.bots.pairs]
+        for name in names:
+            self._peers.tell(name, AnalystChanged(status=status))
 
     def _status(self) -> AnalystStatus:
-        built_in = self._entry.model == BUILT_IN
+        state, reason = self._state()
+        talk = self._conversation
+        limit = self._entry.max_cost_usd_per_day
+        total = self._settings.llm.max_cost_usd_per_day
         return AnalystStatus(
             name=self._analyst,
             model=self._entry.model,
             role=self._entry.role,
-            state=AnalystState.READY if built_in else AnalystState.DISABLED,
-            reason=None if built_in else "no key",
+            state=state,
+            reason=reason,
             weight=self._entry.weight,
             opinions=self._opinions,
             abstentions=self._abstentions,
-            cost_today_usd=Decimal(0),
-            budget_usd=Decimal(0),
-            latency_ms=self._latency_ms,
+            cost_today_usd=talk.cost_today() if talk else Decimal(0),
+            budget_usd=Decimal(0) if self._built_in else total if limit is None else min(limit, total),
+            latency_ms=talk.latency_ms if talk else None,
         )
+
+    def _state(self) -> tuple[AnalystState, str | None]:
+        if self._built_in:
+            return AnalystState.READY, None
+        return self._conversation.state() if self._conversation else (AnalystState.DISABLED, NO_KEY)
+
+
+def _without_counts(status: AnalystStatus) -> AnalystStatus:
+    return replace(status, opinions=0, abstentions=0, cost_today_usd=Decimal(0), latency_ms=None)

@@ -48,7 +48,7 @@ class Price:
 
 
 class PriceList:
-    """All prices of one endpoint. Where it gives no list, every price is unknown, and it is asked again after a minute."""
+    """All prices of one endpoint. Without a list every price is unknown, and it is asked for again after a minute."""
 
     def __init__(self, client: openai.OpenAI) -> None:
         self._client = client

@@ -253,3 +253,25 @@ def _short(value: object) -> str:
         case _:
             return "an object"
     return written if len(written) <= 40 else f"{written[:37]}..."
+
+
+def still_holds(
+    last: Opinion,
+    features: Features,
+    *,
+    seen: frozenset[str],
+    now_ms: int,
+    ttl_seconds: int,
+    min_move_atr: Decimal,
+) -> bool:
+    """Return whether asking again would tell nothing new, so that `last` can stand for another round.
+
+    It holds while it is fresh, no headline came that is not in `seen` (item ids), and the price moved less than
+    `min_move_atr` times the 1 m ATR 14 since it was formed.
+    """
+    atr = next((each.atr_14 for each in features.intervals if each.interval == "1m"), None)
+    if atr is None or now_ms - last.formed_ms >= ttl_seconds * 1000:
+        return False
+    if any(item.item_id not in seen for item in features.headlines):
+        return False
+    return abs(float(features.price - last.price)) < float(min_move_atr) * atr
