@@ -1,7 +1,6 @@
 """The exchange's REST side: Binance's public spot endpoints, their weights, limits and error bodies."""
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -88,40 +87,36 @@ class _Weights:
         self._limit = limit
         self._minute = 0
         self._refused = 0
-        self._banned_until = 0.0
+        self._banned_until_ms = 0
         self.used = 0
 
-    def spend(self, weight: int) -> None:
-        """Raises ApiError 429 or 418 (with `retry_after`)."""
-        now = time.time()
-        if now // 60 != self._minute:
-            self._minute, self.used, self._refused = int(now // 60), 0, 0
-        if now < self._banned_until:
-            raise _TooMany(418, self._banned_until - now)
-        self.used += weight
-        if self.used <= self._limit:
-            return
-        self._refused += 1
-        if self._refused > BAN_AFTER:
-            self._banned_until = now + BAN_SECONDS
-            raise _TooMany(418, BAN_SECONDS)
-        raise _TooMany(429, 60 - now % 60)
+    def spend(self, weight: int, now_ms: int) -> None:
+        """Raises _TooMany: 429, and 418 for whoever does not stop."""
+        minute = now_ms // MINUTE_MS
+        if minute != self._minute:
+            self._minute, self.used, self._refused = minute, 0, 0
+        if now_ms >= self._banned_until_ms:
+            self.used += weight
+            if self.used <= self._limit:
+                return
+            self._refused += 1
+            if self._refused <= BAN_AFTER:
+                raise _TooMany(429, MINUTE_MS - now_ms % MINUTE_MS, now_ms, self._limit)
+            self._banned_until_ms = now_ms + BAN_SECONDS * 1000
+        raise _TooMany(418, self._banned_until_ms - now_ms, now_ms, self._limit)
 
 
 class _TooMany(ApiError):
-    def __init__(self, status: int, seconds: float) -> None:
-        self.retry_after = max(1, round(seconds))
-        super().__init__(-1003, _too_many(status, self.retry_after), status)
-
-
-def _too_many(status: int, retry_after: int) -> str:
-    if status == 418:
-        until = int((time.time() + retry_after) * 1000)
-        return f"Way too much request weight used; IP banned until {until}. Please use WebSocket Streams."
-    return (
-        f"Too much request weight used; current limit is {WEIGHT_PER_MINUTE} request weight per 1 MINUTE. "
-        "Please use WebSocket Streams for live updates to avoid polling the API."
-    )
+    def __init__(self, status: int, wait_ms: int, now_ms: int, limit: int) -> None:
+        self.retry_after = max(1, -(-wait_ms // 1000))
+        text = (
+            f"Way too much request weight used; IP banned until {now_ms + wait_ms}. Please use WebSocket Streams for "
+            "live updates to avoid bans."
+            if status == 418
+            else f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. Please use "
+            "WebSocket Streams for live updates to avoid polling the API."
+        )
+        super().__init__(-1003, text, status)
 
 
 class BinanceRest:
@@ -134,6 +129,7 @@ class BinanceRest:
     def __init__(self, *, market: SimulatedMarket, faults: Faults, weight_per_minute: int = WEIGHT_PER_MINUTE) -> None:
         self._market = market
         self._faults = faults
+        self._limit = weight_per_minute
         self._weights = _Weights(weight_per_minute)
         self._endpoints: dict[str, tuple[Callable[[Request], int], Callable[[_Params], Any]]] = {
             "ping": (_flat(1), lambda params: {}),
@@ -157,7 +153,7 @@ class BinanceRest:
     def answer(self, request: Request) -> Answer:
         weight, handler = self._endpoints.get(request.path[len(PREFIX) :].rstrip("/"), (_flat(1), None))
         try:
-            self._weights.spend(weight(request))
+            self._weights.spend(weight(request), self._market.clock())
             if handler is None or request.method != "GET":
                 raise ApiError(-1000, "Not Found", 404) if handler is None else ApiError(-1000, "Bad method", 405)
             params = _Params(request)
@@ -169,7 +165,7 @@ class BinanceRest:
 
     def refusal(self, fault: Fault) -> Answer:
         if fault.status in (418, 429):
-            return self._refuse(_TooMany(fault.status, fault.retry_after or 1))
+            return self._refuse(_TooMany(fault.status, (fault.retry_after or 1) * 1000, self._now_ms(), self._limit))
         texts = {
             451: (0, GEO_BLOCK),
             403: (0, "Forbidden"),

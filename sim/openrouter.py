@@ -171,12 +171,12 @@ def _content(call: dict[str, Any], step: Step) -> str | None:
     if step.content is None or GOOD not in step.content:
         return step.content
     schema = (call.get("response_format") or {}).get("json_schema") or {}
-    said = fitted(opinions(call["model"], _prompt(call)), schema.get("schema"))
+    said = fitted(opinions(call["model"], _prompts(call)), schema.get("schema"))
     return step.content.replace(GOOD, json.dumps(said))
 
 
-def _prompt(call: dict[str, Any]) -> str:
-    return "\n".join(_text(message["content"]) for message in call["messages"] if message["role"] == "user")
+def _prompts(call: dict[str, Any]) -> list[str]:
+    return [_text(message["content"]) for message in call["messages"] if message["role"] == "user"]
 
 
 def _text(content: Any) -> str:

@@ -6,7 +6,7 @@ An answer depends on nothing but the model's id and the prompt.
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -43,17 +43,6 @@ _PERSONAS = {
         horizon_minutes=30, stop_atr=1.8, target_atr=3.6, voice="Plan",
     ),
 }  # fmt: skip
-FIELDS = (
-    "symbol",
-    "action",
-    "confidence",
-    "sentiment",
-    "horizon_minutes",
-    "stop_loss",
-    "take_profit",
-    "risk_level",
-    "reasoning",
-)
 
 
 def persona_of(model: str) -> Persona:
@@ -77,11 +66,18 @@ def persona_of(model: str) -> Persona:
     )
 
 
-def opinions(model: str, prompt: str) -> dict[str, Any]:
-    """Return {"opinions": [...]}, one for each pair that the prompt shows."""
+def opinions(model: str, prompts: Sequence[str]) -> dict[str, Any]:
+    """Return {"opinions": [...]} for the pairs that the user's messages show.
+
+    The first message with a JSON object that has the key `pairs` counts. Where a later one names some of its symbols, as
+    a request to answer again does, only those are answered.
+    """
     persona = persona_of(model)
-    mood = _mood(shown) if (shown := _shown(prompt)) else 0.0
-    return {"opinions": [_opinion(persona, pair, mood) for pair in _pairs(shown)]}
+    shown = next((found for prompt in prompts if (found := _shown(prompt))), None)
+    pairs = _pairs(shown)
+    if prompts and _shown(prompts[-1]) is None:
+        pairs = [pair for pair in pairs if _symbol(pair) in prompts[-1]] or pairs
+    return {"opinions": [_opinion(persona, pair, _mood(pair, shown)) for pair in pairs]}
 
 
 def fitted(value: dict[str, Any], schema: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -133,11 +129,18 @@ def _pairs(shown: dict[str, Any] | None) -> list[dict[str, Any]]:
     ]
 
 
-def _mood(shown: dict[str, Any]) -> float:
-    value = _number(shown.get("fear_greed"))
-    if value is None:
-        value = _number(_dig(shown, "fear_greed", "value"))
-    return 0.0 if value is None else max(-1.0, min(1.0, (value - 50) / 50))
+def _symbol(pair: dict[str, Any]) -> str:
+    return str(pair.get("symbol") or pair.get("pair"))
+
+
+def _mood(pair: dict[str, Any], shown: dict[str, Any] | None) -> float:
+    """Return Fear & Greed, told for the pair or for all, as -1..1."""
+    for place in (pair, pair.get("features"), shown):
+        index = _dig(place, "fear_greed")
+        value = _number(_dig(index, "value") if isinstance(index, dict) else index)
+        if value is not None:
+            return max(-1.0, min(1.0, (value - 50) / 50))
+    return 0.0
 
 
 def _opinion(persona: Persona, pair: dict[str, Any], mood: float) -> dict[str, Any]:
@@ -157,7 +160,7 @@ def _opinion(persona: Persona, pair: dict[str, Any], mood: float) -> dict[str, A
     stop = _beside(price, -sign * persona.stop_atr * reading.atr)
     target = _beside(price, sign * persona.target_atr * reading.atr)
     return {
-        "symbol": pair.get("symbol") or pair.get("pair"),
+        "symbol": _symbol(pair),
         "action": action,
         "confidence": round(min(0.95, 0.5 + persona.boldness * abs(score)), 3),
         "sentiment": round(max(-1.0, min(1.0, news if news else score / 2)), 3),
