@@ -1,0 +1,126 @@
+"""Finding the journal: the settings, MONGODB_URI or the embedded database, and which of the desk's databases."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from adapters.mongod import EmbeddedMongod, running_uri
+from adapters.mongod_files import DatabaseFiles
+from domain.errors import LedgerUnavailable, SettingsError
+from settings import Settings, load_settings
+
+SUFFIXES = {"simulated": "_sim", "recorded": "_rec"}  # by market.source; real prices have none
+RAW: CodecOptions[dict[str, Any]] = CodecOptions(document_class=dict, tz_aware=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSource:
+    """An open connection to one ledger."""
+
+    database: Database[dict[str, Any]]
+    name: str
+    place: str  # how it was reached, for people; no secret
+    data_dir: Path
+    remarks: tuple[str, ...]  # what the reader should know about the choice
+
+
+def read_settings(path: str | None) -> Settings:
+    """Return the settings of `path`, or of settings.yaml.
+
+    Raises:
+        SettingsError: the file is wrong or missing.
+    """
+    return load_settings(path or "settings.yaml", serving=False)
+
+
+@contextmanager
+def open_ledger(settings: Settings, database: str | None) -> Iterator[LedgerSource]:
+    """Connect; start the embedded database for as long as this lasts, where no desk runs it.
+
+    Args:
+        settings: say where and, without `database`, which.
+        database: the exact name of the database, with its suffix.
+
+    Raises:
+        SettingsError: there is no journal to be read, or no way to it.
+        LedgerUnavailable: the database does not answer.
+    """
+    data_dir = Path(settings.storage.data_dir).expanduser().absolute()
+    with _server(settings, data_dir) as (uri, place):
+        client: MongoClient[dict[str, Any]] = _client(uri)
+        try:
+            name, remarks = _choose(client, settings, database)
+            yield LedgerSource(
+                database=client.get_database(name, codec_options=RAW),
+                name=name,
+                place=place,
+                data_dir=data_dir,
+                remarks=remarks,
+            )
+        except PyMongoError as error:
+            raise LedgerUnavailable(f"the database did not answer ({type(error).__name__})") from error
+        finally:
+            client.close()
+
+
+@contextmanager
+def _server(settings: Settings, data_dir: Path) -> Iterator[tuple[str, str]]:
+    secret = settings.secrets.mongodb_uri
+    if secret is not None:
+        yield secret.get_secret_value(), "MONGODB_URI"
+        return
+    running = running_uri(data_dir)
+    if running is not None:
+        yield running, f"the running desk's database in {data_dir}"
+        return
+    if not DatabaseFiles.of(data_dir).access.exists():
+        raise SettingsError(f"storage.data_dir must hold a database, none was found in {data_dir}")
+    server = EmbeddedMongod(data_dir=data_dir)
+    uri = server.start(watch=False)
+    try:
+        yield uri, f"the database in {data_dir}, started for this command"
+    finally:
+        server.stop()
+
+
+def _client(uri: str) -> MongoClient[dict[str, Any]]:
+    """A client without the desk's limits: one read of a large journal takes longer than an order may."""
+    try:
+        return MongoClient(uri, serverSelectionTimeoutMS=10_000, connectTimeoutMS=5000, appname="quorum-ledger")
+    except (PyMongoError, ValueError, TypeError) as error:
+        raise SettingsError(
+            f"MONGODB_URI must be a MongoDB connection string, was refused by the driver ({type(error).__name__})"
+        ) from None
+
+
+def _choose(
+    client: MongoClient[dict[str, Any]], settings: Settings, database: str | None
+) -> tuple[str, tuple[str, ...]]:
+    base = settings.storage.database
+    family = [base + suffix for suffix in ("", "_sim", "_rec")]
+    if database is not None:
+        if not _has_journal(client, database):
+            raise SettingsError(f"--database must name a database with a journal, {database} has none")
+        return database, ()
+    existing = [name for name in family if _has_journal(client, name)]
+    if not existing:
+        raise SettingsError(f"there must be a journal in {', '.join(family)}, none was found")
+    source = settings.market.source
+    wanted = base + SUFFIXES.get(source, "")
+    chosen = wanted if wanted in existing else existing[0]
+    remarks = [f"market.source {source} means {wanted}, which has no journal"] if chosen != wanted else []
+    others = [name for name in existing if name != chosen]
+    if others:
+        remarks.append(f"{chosen} was read; also there: {', '.join(others)} (name one with --database)")
+    return chosen, tuple(remarks)
+
+
+def _has_journal(client: MongoClient[dict[str, Any]], database: str) -> bool:
+    return client[database]["journal"].find_one({}, {"_id": True}) is not None
