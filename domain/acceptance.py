@@ -1,0 +1,387 @@
+"""Whether an order is taken: values, filters, freshness, protection, spread, slippage, balance. First failure wins."""
+
+import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain import fills, filters, journal, money, protection
+from domain.desk import Desk
+from domain.filters import Refused
+from domain.market_view import MarketView, PairView
+from domain.messages import AmendProtection, ClosePosition, SubmitOrder
+from domain.money import ZERO
+from domain.postings import CASH
+from domain.trading import Direction, Order, OrderStatus, OrderType, Position, Refusal, Side
+
+LARGEST_LEVERAGE = 20
+BPS = Decimal(10_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperRules:
+    """The paper exchange's own terms."""
+
+    taker_fee: Decimal  # fraction of the notional
+    maker_fee: Decimal
+    latency_ms: int  # from submission to the exchange
+    fallback_slippage_bps: Decimal  # where no book is known
+    has_books: bool  # False: candles are all there is
+    quote: str = "USDT"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The order as the exchange will hold it, with remarks for who sent it."""
+
+    order: Order
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What an order meets."""
+
+    desk: Desk
+    market: MarketView
+    paper: PaperRules
+    now_ms: int
+    ledger_available: bool
+
+
+def content_of(command: SubmitOrder | ClosePosition) -> str:
+    """Return a hash of what the command asks for; a repeat with the same id must have the same."""
+    if isinstance(command, ClosePosition):
+        terms: dict[str, object] = {"close": command.pair, "fraction": command.fraction}
+    else:
+        terms = {
+            "symbol": command.pair,
+            "side": command.side.value,
+            "order_type": command.order_type.value,
+            "quantity": command.quantity,
+            "notional": command.notional,
+            "price": None if command.order_type is OrderType.MARKET else command.price,
+            "stop_loss": command.stop_loss,
+            "take_profit": command.take_profit,
+            "leverage": command.leverage,
+            "reduce_only": command.reduce_only,
+        }
+    present = {key: value for key, value in terms.items() if value is not None}
+    return hashlib.sha256(journal.canonical(present)).hexdigest()[:32]
+
+
+def check_values(command: SubmitOrder) -> Refused | None:
+    """Refuse numbers that are no numbers or out of range, before anything is computed from them."""
+    trailing = command.trailing
+    for name, value in (
+        ("amount", command.quantity),
+        ("value_usdt", command.notional),
+        ("price", command.price),
+        ("stop_loss", command.stop_loss),
+        ("take_profit", command.take_profit),
+        ("trailing distance", None if trailing is None else trailing.distance),
+    ):
+        if refused := filters.positive(name, value):
+            return refused
+    for name, value in (
+        ("trailing trigger", None if trailing is None else trailing.trigger),
+        ("max_slippage_bps", command.max_slippage_bps),
+        ("max_spread_bps", command.max_spread_bps),
+    ):
+        if value is not None and (not value.is_finite() or value < 0):
+            return _bad(f"{name} must be >= 0, was {value}")
+    if (command.quantity is None) == (command.notional is None):
+        return _bad("exactly one of amount and value_usdt must be given")
+    if not 1 <= command.leverage <= LARGEST_LEVERAGE:
+        return _bad(f"leverage must be 1 to {LARGEST_LEVERAGE}, was {command.leverage}")
+    if command.order_type is not OrderType.MARKET and command.price is None:
+        return _bad(f"price must be given for a {command.order_type} order")
+    return None
+
+
+def accept(command: SubmitOrder, situation: Situation) -> Accepted | Refused:
+    """Return the order to hold, or why it is refused. Nothing is booked here."""
+    if refused := check_values(command) or situation.market.unknown(command.pair):
+        return refused
+    return _Acceptance(command, situation).decide()
+
+
+def accept_close(command: ClosePosition, situation: Situation) -> Accepted | Refused:
+    """Return the market order that closes a fraction; never refused for data, ledger or filters of value."""
+    if not command.fraction.is_finite() or not 0 < command.fraction <= 1:
+        return _bad(f"fraction must be > 0 and <= 1, was {command.fraction}")
+    position = situation.desk.position(command.pair)
+    if position is None:
+        return Refused(Refusal.NO_POSITION, f"a position in {command.pair} must be open, none is")
+    quantity, rules = position.quantity, situation.market.pair(command.pair).rules
+    if command.fraction != 1:
+        quantity = money.down(position.quantity * command.fraction)
+        if rules is not None:
+            quantity = filters.quantity_on_grid(rules, quantity)
+            if refused := filters.check_quantity(rules, quantity, position.quantity * command.fraction):
+                return refused
+    order = Order(
+        order_id=command.order_id,
+        pair=command.pair,
+        side=position.direction.side.opposite,
+        order_type=OrderType.MARKET,
+        quantity=quantity,
+        filled=ZERO,
+        status=OrderStatus.OPEN,
+        reduce_only=True,
+        source=command.source,
+        leverage=position.leverage,
+        created_ms=min(command.submitted_ms, situation.now_ms),
+        reason=command.reason,
+        decision_id=command.decision_id,
+    )
+    return Accepted(order)
+
+
+def amended(command: AmendProtection, situation: Situation) -> tuple[Decimal | None, Decimal | None] | Refused:
+    """Return the stop and target of the pair's position after `command`, or why it is refused."""
+    for name, value in (("stop_loss", command.stop_loss), ("take_profit", command.take_profit)):
+        if refused := filters.positive(name, value):
+            return refused
+    position = situation.desk.position(command.pair)
+    if position is None:
+        return Refused(Refusal.NO_POSITION, f"a position in {command.pair} must be open, none is")
+    view = situation.market.pair(command.pair)
+    stop_loss, take_profit = command.stop_loss, command.take_profit
+    if view.rules is not None:
+        stop_loss = filters.protection_on_grid(view.rules, stop_loss, position.direction)
+        take_profit = filters.protection_on_grid(view.rules, take_profit, position.direction)
+    if refused := _check_protection(position.direction, view.mark(), view.mark(), stop_loss, take_profit):
+        return refused
+    return (
+        None if command.remove_stop_loss else position.stop_loss if stop_loss is None else stop_loss,
+        None if command.remove_take_profit else position.take_profit if take_profit is None else take_profit,
+    )
+
+
+@dataclass(slots=True)
+class _Acceptance:
+    """The checks of one SubmitOrder, sharing what they find out."""
+
+    command: SubmitOrder
+    situation: Situation
+
+    @property
+    def view(self) -> PairView:
+        return self.situation.market.pair(self.command.pair)
+
+    @property
+    def position(self) -> Position | None:
+        return self.situation.desk.position(self.command.pair)
+
+    @property
+    def closable(self) -> Decimal:
+        """The quantity of the position that this side reduces, base."""
+        position = self.position
+        opposite = position is not None and position.direction.side is not self.command.side
+        return position.quantity if position is not None and opposite else ZERO
+
+    def decide(self) -> Accepted | Refused:
+        command, rules = self.command, self.view.rules
+        assert rules is not None  # unknown() refused it otherwise
+        if command.reduce_only and not self.closable:
+            return Refused(Refusal.NO_POSITION, f"a position must be open that a {command.side} reduces, none is")
+        price = None
+        if command.order_type is not OrderType.MARKET and command.price is not None:
+            price = filters.price_on_grid(rules, command.price, command.side)
+        reference = price or self.view.reference(command.side)
+        quantity = self._quantity(reference)
+        if isinstance(quantity, Refused):
+            return quantity
+        if refused := self._check(quantity, price, reference):
+            return refused
+        return self._accepted(quantity, price)
+
+    def _quantity(self, reference: Decimal | None) -> Decimal | Refused:
+        command, rules = self.command, self.view.rules
+        assert rules is not None
+        asked = command.quantity
+        if asked is None:
+            if reference is None or command.notional is None:
+                return Refused(Refusal.NO_PRICE, f"a price of {command.pair} must be known, none is")
+            asked = command.notional / reference
+        quantity = filters.quantity_on_grid(rules, asked)
+        if command.reduce_only:
+            quantity = min(quantity, self.closable)
+        return filters.check_quantity(rules, quantity, asked) or quantity
+
+    def _check(self, quantity: Decimal, price: Decimal | None, reference: Decimal | None) -> Refused | None:
+        """Refuse by the first rule that fails. What only reduces skips the rules about risk."""
+        rules, command = self.view.rules, self.command
+        assert rules is not None
+        if price is not None and (refused := filters.check_price("price", price, self.view.mark())):
+            return refused
+        if price is not None and command.order_type is OrderType.STOP and (refused := self._check_trigger(price)):
+            return refused
+        if command.reduce_only or quantity <= self.closable:
+            return None
+        if not self.situation.ledger_available:
+            return Refused(
+                Refusal.LEDGER_UNAVAILABLE, "the ledger must be available for new risk, the database is away"
+            )
+        if refused := self.situation.market.untradable(command.pair, self.situation.now_ms):
+            return refused
+        assert reference is not None  # untradable() refused it otherwise
+        if quantity * reference > filters.LARGEST:
+            return _bad(f"the order's value must be at most 1e15, was {quantity * reference:.0f}")
+        return (
+            filters.check_notional(rules, quantity, reference)
+            or self._check_own_protection(price)
+            or self._check_spread()
+            or self._check_slippage(quantity)
+            or self._check_balance(quantity, price, reference)
+        )
+
+    def _check_trigger(self, trigger: Decimal) -> Refused | None:
+        mark, side = self.view.mark(), self.command.side
+        if mark is None or (trigger - mark) * side.sign > 0:
+            return None
+        place = "above" if side is Side.BUY else "below"
+        return _bad(
+            f"price of a {side} stop must be {place} the market price {money.text(mark)}, was {money.text(trigger)}"
+        )
+
+    def _check_own_protection(self, price: Decimal | None) -> Refused | None:
+        direction, mark = self._direction(), self.view.mark()
+        stop_loss, take_profit = self._protection()
+        return _check_protection(direction, mark if price is None else price, mark, stop_loss, take_profit)
+
+    def _direction(self) -> Direction:
+        return Direction.LONG if self.command.side is Side.BUY else Direction.SHORT
+
+    def _protection(self) -> tuple[Decimal | None, Decimal | None]:
+        rules, direction = self.view.rules, self._direction()
+        assert rules is not None
+        return (
+            filters.protection_on_grid(rules, self.command.stop_loss, direction),
+            filters.protection_on_grid(rules, self.command.take_profit, direction),
+        )
+
+    def _check_spread(self) -> Refused | None:
+        limit, walked = self.command.max_spread_bps, self.view.walked
+        spread = None if walked is None else walked.spread_bps()
+        if limit is None or spread is None or spread <= limit:
+            return None
+        return Refused(Refusal.SLIPPAGE_EXCEEDED, f"the spread must be at most {limit:f} bps, was {spread:.2f} bps")
+
+    def _check_slippage(self, quantity: Decimal) -> Refused | None:
+        limit, walked = self.command.max_slippage_bps, self.view.walked
+        if limit is None or walked is None or self.command.order_type is not OrderType.MARKET:
+            return None
+        best, levels = walked.best(self.command.side), walked.walk(self.command.side, quantity)
+        if best is None or not levels:
+            return None
+        slippage = abs(fills.mean_price(levels) - best) / best * BPS
+        if slippage <= limit:
+            return None
+        return Refused(
+            Refusal.SLIPPAGE_EXCEEDED, f"slippage must be at most {limit:f} bps, would be {slippage:.2f} bps"
+        )
+
+    def _check_balance(self, quantity: Decimal, price: Decimal | None, reference: Decimal) -> Refused | None:
+        need = self._need(quantity - self.closable, reference if price is None else price)
+        free = self.situation.desk.balance(CASH, self.situation.paper.quote)
+        free -= waiting_need(self.situation)
+        if self.command.order_type is not OrderType.LIMIT:  # a limit sets its cash aside before it closes anything
+            free += self._freed(reference)
+        if need <= free:
+            return None
+        return Refused(
+            Refusal.INSUFFICIENT_BALANCE,
+            f"free cash must cover margin and fee of {money.text(need)}, was {money.text(max(free, ZERO))}",
+        )
+
+    def _need(self, opening: Decimal, price: Decimal) -> Decimal:
+        """Margin and fee of what the order opens, at the prices of the book as far as it reaches."""
+        walked, command = self.view.walked, self.command
+        if command.order_type is OrderType.MARKET and walked is not None:
+            levels = walked.walk(command.side, opening)
+            if levels:
+                price = max(fills.mean_price(levels), price)
+        return need_of(opening, price, command.leverage, self.situation.paper)
+
+    def _freed(self, price: Decimal) -> Decimal:
+        """What closing the opposite position first would bring, at `price`."""
+        position = self.position
+        if position is None or not self.closable:
+            return ZERO
+        closed = fills.close_fill(position, ((price, position.quantity),), fee_rate=self.situation.paper.taker_fee)
+        return max(closed.margin + closed.pnl, ZERO) - closed.fee
+
+    def _accepted(self, quantity: Decimal, price: Decimal | None) -> Accepted:
+        command, limit = self.command, self.command.order_type is OrderType.LIMIT
+        opening = ZERO if command.reduce_only else max(quantity - self.closable, ZERO)
+        stop_loss, take_profit = self._protection() if opening else (None, None)
+        given = command.stop_loss is not None or command.take_profit is not None or command.trailing is not None
+        warnings = ("stop_loss and take_profit are ignored: the order only reduces",) if given and not opening else ()
+        held = ZERO
+        if limit and opening and price is not None:
+            fee = self.situation.paper.taker_fee
+            held = fills.hold_of(opening, price, leverage=command.leverage, taker_fee=fee)
+        order = Order(
+            order_id=command.order_id,
+            pair=command.pair,
+            side=command.side,
+            order_type=command.order_type,
+            quantity=quantity,
+            filled=ZERO,
+            status=OrderStatus.OPEN,
+            reduce_only=command.reduce_only,
+            source=command.source,
+            leverage=command.leverage,
+            created_ms=min(command.submitted_ms, self.situation.now_ms),
+            reason=command.reason,
+            limit_price=price if limit else None,
+            trigger_price=price if command.order_type is OrderType.STOP else None,
+            stop_loss=stop_loss,
+            take_profit=take_profit,
+            trailing=command.trailing if opening else None,
+            held=held,
+            decision_id=command.decision_id,
+            confidence=command.confidence,
+            max_slippage_bps=command.max_slippage_bps,
+        )
+        return Accepted(order, warnings)
+
+
+def need_of(quantity: Decimal, price: Decimal, leverage: int, paper: PaperRules) -> Decimal:
+    """Return margin + taker fee of opening `quantity` at `price`, rounded up."""
+    return fills.hold_of(quantity, price, leverage=leverage, taker_fee=paper.taker_fee)
+
+
+def waiting_need(situation: Situation) -> Decimal:
+    """Return what accepted market orders that wait for their book will need, at today's prices."""
+    need = ZERO
+    for entry in situation.desk.orders.values():
+        order, position = entry.order, situation.desk.position(entry.order.pair)
+        if order.order_type is not OrderType.MARKET or order.reduce_only:
+            continue
+        price = situation.market.pair(order.pair).reference(order.side)
+        reduces = position.quantity if position is not None and position.direction.side is not order.side else ZERO
+        opening = order.quantity - order.filled - reduces
+        if price is not None and opening > 0:
+            need += need_of(opening, price, order.leverage, situation.paper)
+    return need
+
+
+def _check_protection(
+    direction: Direction,
+    price: Decimal | None,
+    mark: Decimal | None,
+    stop_loss: Decimal | None,
+    take_profit: Decimal | None,
+) -> Refused | None:
+    for name, value in (("stop_loss", stop_loss), ("take_profit", take_profit)):
+        if value is not None and (refused := filters.check_price(name, value, mark)):
+            return refused
+    if price is not None and (sentence := protection.wrong_side(direction, price, stop_loss, take_profit)):
+        return _bad(sentence)
+    return None
+
+
+def _bad(message: str) -> Refused:
+    return Refused(Refusal.BAD_MESSAGE, message)

@@ -1,0 +1,127 @@
+"""The journal's documents: one canonical form, a hash over it, a chain of hashes, and the check of one link.
+
+A document is a dict of str, int, bool, Decimal, aware datetime, dict and list: what a BSON round trip gives back
+unchanged. No float, no null (absent is left out).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Context, Decimal, Inexact
+
+from domain import money
+from domain.errors import InvariantError, LedgerCorrupt
+from domain.ports import JournalDocument
+
+SCHEMA_VERSION = 1
+GENESIS = "0" * 64  # `prev` of the first document
+_DIGITS = 34  # of a Decimal128
+_EXACT = Context(prec=_DIGITS, traps=[Inexact])
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def canonical(document: Mapping[str, object]) -> bytes:
+    """Return the canonical JSON of `document` without its `hash`: UTF-8, sorted keys, no spaces.
+
+    Decimals are strings without exponent or trailing zeros, dates integer milliseconds.
+
+    Raises:
+        InvariantError: a value that would not survive a BSON round trip (float, null, too many digits ...).
+    """
+    plain = {key: _plain(value, key) for key, value in document.items() if key != "hash"}
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(document: Mapping[str, object], prev: str) -> str:
+    """Return the hash that chains `document` to `prev`: SHA-256 of `prev` + canonical JSON, in hexadecimal."""
+    return hashlib.sha256(prev.encode() + canonical(document)).hexdigest()
+
+
+def seal(document: JournalDocument, prev: str) -> JournalDocument:
+    """Return `document` with `v`, `prev` and `hash`. The chain's first `prev` is GENESIS.
+
+    Raises:
+        InvariantError: its postings do not sum to zero, or it holds what cannot be stored.
+    """
+    if unbalanced := imbalance(document):
+        raise InvariantError(f"postings of {document['_id']} must sum to zero per asset, found {unbalanced}")
+    sealed: JournalDocument = {**document, "v": SCHEMA_VERSION, "prev": prev}
+    sealed["hash"] = digest(sealed, prev)
+    return sealed
+
+
+def verify(document: JournalDocument, *, seq: int, prev: str) -> None:
+    """Check that `document` is the one after `prev`: number, chain, hash and zero sums.
+
+    Raises:
+        LedgerCorrupt: names the document and what differs.
+    """
+    name = f"journal document {document.get('_id')!r} (seq {document.get('seq')})"
+    if document.get("seq") != seq:
+        raise LedgerCorrupt(f"{name} must have seq {seq}: the journal has a gap")
+    if document.get("prev") != prev:
+        raise LedgerCorrupt(f"{name} must follow {prev}, but names {document.get('prev')} as its predecessor")
+    try:
+        expected = digest(document, prev)
+    except InvariantError as error:
+        raise LedgerCorrupt(f"{name} cannot be hashed: {error}") from error
+    if document.get("hash") != expected:
+        raise LedgerCorrupt(f"{name} must have hash {expected}, has {document.get('hash')}: it was changed")
+    if unbalanced := imbalance(document):
+        raise LedgerCorrupt(f"{name} must have postings that sum to zero per asset, found {unbalanced}")
+
+
+def imbalance(document: Mapping[str, object]) -> str:
+    """Return the assets whose postings do not sum to zero, with their sums; empty when balanced."""
+    sums: dict[str, Decimal] = {}
+    postings = document.get("postings", [])
+    assert isinstance(postings, list)
+    for posting in postings:
+        sums[posting["asset"]] = sums.get(posting["asset"], money.ZERO) + posting["amount"]
+    return ", ".join(f"{asset} {money.text(total)}" for asset, total in sums.items() if total)
+
+
+def date(ms: int) -> datetime:
+    """Return epoch milliseconds as an aware UTC datetime, exactly."""
+    return _EPOCH + ms * _MILLISECOND
+
+
+def epoch_ms(value: datetime) -> int:
+    """Return an aware datetime as epoch milliseconds, exactly."""
+    return _epoch_ms(value, "a date")
+
+
+def _plain(value: object, path: str) -> object:
+    match value:
+        case str() | bool() | int():
+            return value
+        case Decimal():
+            return _decimal_text(value, path)
+        case datetime():
+            return _epoch_ms(value, path)
+        case dict():
+            return {key: _plain(item, f"{path}.{key}") for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item, path) for item in value]
+    raise InvariantError(f"{path} must be text, a whole number, a Decimal, a date or made of these, was {value!r}")
+
+
+def _decimal_text(value: Decimal, path: str) -> str:
+    if not value.is_finite():
+        raise InvariantError(f"{path} must be finite, was {value}")
+    try:
+        _EXACT.plus(value)
+    except Inexact:
+        raise InvariantError(f"{path} must have at most {_DIGITS} digits, was {value}") from None
+    return money.text(value)
+
+
+def _epoch_ms(value: datetime, path: str) -> int:
+    if value.tzinfo is None:
+        raise InvariantError(f"{path} must be an aware datetime, was {value!r}")
+    since = value - _EPOCH
+    if since % _MILLISECOND:
+        raise InvariantError(f"{path} must be in whole milliseconds, was {value!r}")
+    return since // _MILLISECOND
