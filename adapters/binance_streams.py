@@ -144,9 +144,12 @@ class StreamGroup:
             return str(error), True
         except (websocket.WebSocketException, OSError) as error:
             return _cause(error), False
+        except Exception:  # one unforeseen frame must not end the connection for ever
+            log.exception("Reading %s failed", self.url)
+            return "an internal error", False
         finally:
             if connection is not None:
-                connection.shutdown()  # type: ignore[no-untyped-call] - the library's own gap
+                connection.shutdown()  # type: ignore[no-untyped-call]  # not annotated there
 
     def _read(self, connection: websocket.WebSocket, number: int) -> tuple[str, bool] | None:
         connection.settimeout(LOOK_SECONDS)

@@ -1,0 +1,414 @@
+"""The Binance connection of the desk: rules and history over REST, live data over streams, gaps filled, never given up.
+
+It tells only what the exchange said. While the exchange cannot be reached it says so, and tries again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import TypeVar
+
+import gevent
+import msgspec
+from gevent.pool import Pool
+
+from adapters import binance_catch_up as catch_up
+from adapters import binance_wire as wire
+from adapters.binance_feed import PairFeed
+from adapters.binance_rest import BinanceRest
+from adapters.binance_streams import FAILS_UNTIL_UNREACHABLE, Down, StreamGroup, groups_of
+from adapters.weight_governor import WeightGovernor
+from domain.errors import QuorumError, SourceUnavailable
+from domain.market import INTERVAL_MS, Candle, MarketState, PublicTrade, Source, SymbolRules
+from domain.messages import (
+    CandleReceived,
+    HistoryReceived,
+    RulesReceived,
+    SourceStatusChanged,
+    TickerReceived,
+    TradesFetched,
+)
+from domain.ports import Clock, Peers
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+MARKET = "market"
+PARALLEL_REQUESTS = 4
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 30.0
+GIVE_UP_GAP_SECONDS = 60.0  # then live data go on, with the hole named in the log
+LAG_SECONDS, LAG_TRIES = 0.5, 3  # REST may know the newest trades a little later than the streams
+RULES_SECONDS = 3600.0  # the exchange's filters change now and then
+CLOCK_WARNING_MS = 1000
+HISTORY_LIMIT = 1000
+TICKERS_AT_ONCE = 100
+
+_decoders: dict[str, msgspec.json.Decoder[object]] = {
+    "depth20": msgspec.json.Decoder(wire.Depth),
+    "trade": msgspec.json.Decoder(wire.TradeEvent),
+    "kline": msgspec.json.Decoder(wire.KlineEvent),
+    "ticker": msgspec.json.Decoder(wire.TickerEvent),
+}
+
+
+@dataclass(slots=True)
+class _Group:
+    """One connection and the pairs it carries."""
+
+    feeds: list[PairFeed]
+    streams: StreamGroup | None = None
+    flowing: bool = False
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one start() made; stop() ends all of it."""
+
+    greenlets: list[gevent.Greenlet[..., None]] = field(default_factory=list)
+    feeds: dict[str, PairFeed] = field(default_factory=dict)
+    groups: list[_Group] = field(default_factory=list)
+    repairing: set[str] = field(default_factory=set)
+    catching_up: int = 0
+
+
+class BinanceSource:
+    """Binance, or a simulator that speaks its protocol.
+
+    Args:
+        pairs, intervals: what is followed.
+        rest_urls, stream_urls: base addresses, tried in turn.
+        governor: the process's one weight budget.
+        peers, clock: how and with what time the market actor is told.
+        stale_after_seconds: a stream that tells nothing for so long is cut.
+        history: closed candles fetched for each series, at most 999.
+        kind: BINANCE or SIMULATED.
+        random: jitter of the waits.
+    """
+
+    has_books = True
+
+    def __init__(
+        self,
+        *,
+        pairs: tuple[str, ...],
+        intervals: tuple[str, ...],
+        rest_urls: tuple[str, ...],
+        stream_urls: tuple[str, ...],
+        governor: WeightGovernor,
+        peers: Peers,
+        clock: Clock,
+        stale_after_seconds: float = 10.0,
+        history: int = 500,
+        kind: Source = Source.BINANCE,
+        random: Random | None = None,
+        max_age_seconds: float = 23 * 3600.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.kind = kind
+        self.governor = governor
+        self.offset_ms = 0  # the exchange's clock minus ours
+        self._pairs = pairs
+        self._intervals = intervals
+        self._rest = BinanceRest(urls=rest_urls, governor=governor)
+        self._stream_urls = stream_urls
+        self._peers = peers
+        self._clock = clock
+        self._stale_after_seconds = stale_after_seconds
+        self._history = history
+        self._random = random or Random(0)
+        self._max_age_seconds = max_age_seconds
+        self._monotonic = monotonic
+        self._run = _Run()
+        self._said: tuple[MarketState, str] | None = None
+        self._fetches: dict[str, tuple[str, int, int | None]] = {}  # request id -> pair, since ms, since id
+
+    # --- port -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect in the background; returns at once."""
+        self._run = _Run()
+        self._said = None
+        self._spawn(self._connect)
+        for request_id in tuple(self._fetches):  # asked before the restart, not answered yet
+            self._spawn(self._fetch, request_id)
+
+    def stop(self) -> None:
+        """End all connections and requests at once."""
+        for group in self._run.groups:
+            if group.streams is not None:
+                group.streams.stop()
+        gevent.killall(self._run.greenlets, block=False)
+        self._run = _Run()
+
+    def fetch_trades(self, pair: str, *, since_ms: int, since_trade_id: int | None, request_id: str) -> None:
+        """Fetch all trades after that moment in the background, however long it takes; told as TradesFetched."""
+        self._fetches[request_id] = (pair, since_ms, since_trade_id)
+        self._spawn(self._fetch, request_id)
+
+    # --- start ------------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        self._say(MarketState.CONNECTING, f"connecting to {self._rest.url}")
+        rules = self._insist(self._load_rules, MarketState.UNREACHABLE)
+        listed = tuple(rule.pair for rule in rules)
+        for pair in self._pairs:
+            if pair not in listed:
+                log.warning("%s does not list %s: it stays without prices", self._rest.url, pair)
+        for pair in listed:
+            feed = PairFeed(
+                pair=pair, intervals=self._intervals, tell=self._tell, on_gap=self._on_gap, monotonic=self._monotonic
+            )
+            self._run.feeds[pair] = feed
+        self._in_parallel(self._load_history, self._run.feeds.values())
+        self._insist(partial(self._load_tickers, listed), MarketState.UNREACHABLE)
+        self._open_streams()
+        while True:
+            gevent.sleep(RULES_SECONDS)
+            self._insist(self._load_rules, None)
+
+    def _load_rules(self) -> tuple[SymbolRules, ...]:
+        self._read_clock()
+        rules = wire.rules_of(self._rest.exchange_info(self._pairs), self._pairs)
+        self._tell(RulesReceived(rules=rules))
+        return rules
+
+    def _read_clock(self) -> None:
+        asked_ms = self._clock.now_ms()
+        server_ms = self._rest.server_time_ms()
+        self.offset_ms = server_ms - (asked_ms + self._clock.now_ms()) // 2
+        if abs(self.offset_ms) > CLOCK_WARNING_MS:
+            log.warning("This machine's clock is %s ms behind the exchange's (negative: ahead)", self.offset_ms)
+
+    def _load_history(self, feed: PairFeed) -> None:
+        for interval in feed.intervals:
+            self._insist(partial(self._load_candles, feed, interval), MarketState.UNREACHABLE)
+
+    def _load_candles(self, feed: PairFeed, interval: str) -> None:
+        candles = self._rest.newest_klines(feed.pair, interval, min(self._history + 1, HISTORY_LIMIT))
+        now_ms, step = self._exchange_ms(), INTERVAL_MS[interval]
+        closed = tuple(candle for candle in candles if candle.open_ms + step <= now_ms)
+        if closed:
+            feed.last_closed[interval] = closed[-1].open_ms
+            self._tell(HistoryReceived(pair=feed.pair, interval=interval, candles=closed))
+        for candle in candles[len(closed) :]:
+            self._tell(CandleReceived(pair=feed.pair, interval=interval, candle=candle, closed=False))
+
+    def _load_tickers(self, pairs: tuple[str, ...]) -> None:
+        for start in range(0, len(pairs), TICKERS_AT_ONCE):
+            for ticker in self._rest.tickers(pairs[start : start + TICKERS_AT_ONCE]):
+                self._tell(TickerReceived(pair=ticker.symbol, ticker=wire.rest_ticker_of(ticker)))
+
+    def _open_streams(self) -> None:
+        kinds = ("depth20@100ms", "trade", "ticker", *(f"kline_{interval}" for interval in self._intervals))
+        names = tuple(f"{pair.lower()}@{kind}" for pair in self._run.feeds for kind in kinds)
+        for streams in groups_of(names):
+            pairs = dict.fromkeys(name.partition("@")[0].upper() for name in streams)
+            group = _Group(feeds=[self._run.feeds[pair] for pair in pairs])
+            group.streams = StreamGroup(
+                urls=self._stream_urls,
+                streams=streams,
+                on_data=self._on_data,
+                on_up=partial(self._on_up, group),
+                on_down=partial(self._on_down, group),
+                judge=partial(self._judge, group),
+                silence_seconds=self._stale_after_seconds,
+                random=self._random,
+                max_age_seconds=self._max_age_seconds,
+                monotonic=self._monotonic,
+            )
+            self._run.groups.append(group)
+        for group in self._run.groups:
+            if group.streams is not None:
+                self._say(MarketState.CONNECTING, f"connecting to {group.streams.url}")
+                group.streams.start()
+
+    # --- streams ----------------------------------------------------------------------------------------------------
+
+    def _on_data(self, stream: str, data: msgspec.Raw) -> None:
+        name, _, kind = stream.partition("@")
+        feed = self._run.feeds.get(name.upper())
+        decoder = _decoders.get(kind.partition("@")[0].partition("_")[0])
+        if feed is None or decoder is None:
+            return
+        match decoder.decode(data):
+            case wire.Depth() as depth:
+                feed.take_book(wire.book_of(depth, self._clock.now_ms()))
+            case wire.TradeEvent() as event:
+                feed.take_trade(wire.trade_of(event))
+            case wire.KlineEvent(k=bar):
+                feed.take_candle(bar.i, wire.candle_of(bar), closed=bar.x)
+            case wire.TickerEvent() as event:
+                feed.take_ticker(event)
+
+    def _judge(self, group: _Group) -> str | None:
+        exchange_ms = self._exchange_ms()
+        for feed in group.feeds:
+            if (fault := feed.fault(self._stale_after_seconds)) is not None:
+                return fault
+            if feed.is_candle_overdue(exchange_ms):
+                self._on_gap(feed)
+        return None
+
+    def _on_up(self, group: _Group) -> None:
+        group.flowing = True
+        for feed in group.feeds:
+            feed.hold()
+            feed.reconnected()
+        self._spawn(self._catch_up, group)
+
+    def _on_down(self, group: _Group, down: Down) -> None:
+        group.flowing = False
+        for feed in group.feeds:
+            feed.hold()
+        again = f"trying again in {max(1, round(down.retry_seconds))} s"
+        if down.fails >= FAILS_UNTIL_UNREACHABLE:
+            self._say(MarketState.UNREACHABLE, f"cannot reach {down.url} ({down.reason}); {again}")
+            return
+        if down.silent:
+            self._say(MarketState.STALE, f"{down.url}: {down.reason}")
+        self._say(MarketState.RECONNECTING, f"lost {down.url} ({down.reason}); {again}")
+
+    # --- gaps -------------------------------------------------------------------------------------------------------
+
+    def _catch_up(self, group: _Group) -> None:
+        """Fill the gap of every pair of a new connection."""
+        if any(feed.last_trade is not None for feed in group.feeds):
+            self._say(MarketState.CATCHING_UP, "connected again, fetching what was missed")
+        self._run.catching_up += 1
+        try:
+            self._in_parallel(self._repair, group.feeds)
+        finally:
+            self._run.catching_up -= 1
+        self._say_live()
+
+    def _say_live(self) -> None:
+        if not self._run.catching_up and all(group.flowing for group in self._run.groups):
+            urls = dict.fromkeys(group.streams.url for group in self._run.groups if group.streams is not None)
+            self._say(MarketState.LIVE, f"live from {', '.join(urls)}")
+
+    def _on_gap(self, feed: PairFeed) -> None:
+        if feed.pair not in self._run.repairing:
+            log.warning("Data of %s are missing: they are fetched", feed.pair)
+            self._spawn(self._repair, feed)
+
+    def _repair(self, feed: PairFeed) -> None:
+        """Fetch what is missing, and let the feed go on with it."""
+        self._run.repairing.add(feed.pair)
+        feed.hold()
+        try:
+            trades, candles = self._fetch_missing(feed)
+        finally:
+            self._run.repairing.discard(feed.pair)
+        feed.release(trades, candles)
+
+    def _fetch_missing(self, feed: PairFeed) -> tuple[tuple[PublicTrade, ...], list[tuple[str, Candle]]]:
+        give_up = self._monotonic() + GIVE_UP_GAP_SECONDS
+        tries = lags = 0
+        while True:
+            try:
+                missing = self._missing_of(feed)
+            except QuorumError as error:
+                if self._monotonic() > give_up:
+                    log.error("What is missing of %s could not be fetched and is left out: %s", feed.pair, error)
+                    return (), []
+                tries += 1
+                gevent.sleep(self._wait_seconds(tries, error))
+                continue
+            if not feed.lags(missing[0]) or lags == LAG_TRIES:
+                return missing
+            lags += 1
+            gevent.sleep(LAG_SECONDS)
+
+    def _missing_of(self, feed: PairFeed) -> tuple[tuple[PublicTrade, ...], list[tuple[str, Candle]]]:
+        candles = [
+            (interval, candle)
+            for interval, after_open_ms in feed.last_closed.items()
+            for candle in catch_up.closed_candles_after(
+                self._rest, feed.pair, interval, after_open_ms=after_open_ms, exchange_ms=self._exchange_ms()
+            )
+        ]
+        last = feed.last_trade
+        if last is None:
+            return (), candles
+        trades = catch_up.trades_after(self._rest, feed.pair, last_id=last.trade_id, last_ms=last.traded_ms)
+        return trades, candles
+
+    def _fetch(self, request_id: str) -> None:
+        pair, since_ms, since_trade_id = self._fetches[request_id]
+        ask = partial(
+            catch_up.missed,
+            self._rest,
+            pair,
+            since_ms=since_ms,
+            since_trade_id=since_trade_id,
+            exchange_ms=self._exchange_ms(),
+        )
+        trades, candles = self._insist(ask, None)
+        self._fetches.pop(request_id, None)
+        self._tell(TradesFetched(pair=pair, trades=trades, candles=candles, request_id=request_id))
+
+    # --- helpers ----------------------------------------------------------------------------------------------------
+
+    def _insist(self, ask: Callable[[], T], state: MarketState | None) -> T:
+        """Return what `ask` returns, tried until it succeeds; `state` is what the desk is told meanwhile."""
+        tries = 0
+        while True:
+            try:
+                return ask()
+            except QuorumError as error:
+                tries += 1
+                wait = self._wait_seconds(tries, error)
+                message = f"{error}; trying again in {max(1, round(wait))} s"
+                if state is not None:
+                    self._say(state, message)
+                else:
+                    log.warning("%s", message)
+                gevent.sleep(wait)
+
+    def _wait_seconds(self, tries: int, error: QuorumError) -> float:
+        asked = error.retry_after_seconds if isinstance(error, SourceUnavailable) else None
+        longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 16))
+        return max(asked or 0.0, longest * self._random.uniform(0.5, 1.0))
+
+    def _in_parallel(self, job: Callable[[PairFeed], None], feeds: Iterable[PairFeed]) -> None:
+        """Do `job` for each feed, some at a time; a stop ends them all."""
+        pool = Pool(PARALLEL_REQUESTS)
+        try:
+            for feed in tuple(feeds):
+                self._run.greenlets.append(pool.spawn(self._guarded, job, feed))
+            pool.join()
+        finally:
+            pool.kill(block=False)
+
+    def _exchange_ms(self) -> int:
+        return self._clock.now_ms() + self.offset_ms
+
+    def _say(self, state: MarketState, message: str) -> None:
+        if self._said != (state, message):
+            self._said = (state, message)
+            self._tell(SourceStatusChanged(state=state, message=message, at_ms=self._clock.now_ms()))
+
+    def _spawn(self, job: Callable[..., None], *args: object) -> None:
+        self._run.greenlets = [greenlet for greenlet in self._run.greenlets if not greenlet.dead]
+        self._run.greenlets.append(gevent.spawn(self._guarded, job, *args))
+
+    def _guarded(self, job: Callable[..., None], *args: object) -> None:
+        """Begin anew after a failure nobody foresaw: a source that silently stands still would be worse."""
+        try:
+            job(*args)
+        except Exception:
+            log.exception("The connection to the exchange failed")
+            again = f"trying again in {LONGEST_WAIT_SECONDS:g} s"
+            self._say(MarketState.UNREACHABLE, f"the connection failed by an internal error; {again}")
+            gevent.spawn_later(LONGEST_WAIT_SECONDS, self._begin_anew, self._run)
+
+    def _begin_anew(self, failed: _Run) -> None:
+        if self._run is failed:
+            self.stop()
+            self.start()
+
+    def _tell(self, message: object) -> None:
+        self._peers.tell(MARKET, message)
