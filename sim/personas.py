@@ -69,8 +69,8 @@ def persona_of(model: str) -> Persona:
 def opinions(model: str, prompts: Sequence[str]) -> dict[str, Any]:
     """Return {"opinions": [...]} for the pairs that the user's messages show.
 
-    The first message with a JSON object that has the key `pairs` counts. Where a later one names some of its symbols, as
-    a request to answer again does, only those are answered.
+    The first message with a JSON object that has the key `pairs` counts. Where the last one names some of its symbols,
+    as a request to answer again does, only those are answered.
     """
     persona = persona_of(model)
     shown = next((found for prompt in prompts if (found := _shown(prompt))), None)
