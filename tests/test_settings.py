@@ -265,7 +265,7 @@ def test_settings_cannot_be_changed_in_place(change):
 
 
 def test_settings_can_be_copied_and_sent_to_other_processes():
-    settings = Settings()
+    settings = parse_settings({"bots": {"pairs": {"BTCUSDT": {"protections": {"losing_pair": {"trades": 1}}}}}})
     assert settings == copy.deepcopy(settings) == pickle.loads(pickle.dumps(settings))
 
 
