@@ -19,7 +19,7 @@ RETENTION_DAYS = {  # equity and the journal are kept for ever
     BUDGET: 90,
 }
 ARCHIVES = ("opinions", "decisions", "llm_calls", "news", "equity", "audits")
-DEEPEST = 5  # levels of nesting in a journal document
+DEEPEST = 6  # levels of nesting in a journal document; a checkpoint has 5
 
 JOURNAL_TYPES = (
     *("deposit", "order", "fill", "cancel", "amend", "liquidation"),

@@ -27,7 +27,7 @@ def plain(document: Mapping[str, object]) -> Plain:
     Raises:
         NotCanonical: a float, a null, or a type that the journal does not know.
     """
-    return {key: _plain(value, key) for key, value in document.items()}
+    return {_text(key, key): _plain(value, key) for key, value in document.items()}
 
 
 def chain_hash(document: Plain) -> str:
@@ -58,8 +58,10 @@ def decimal_text(value: Decimal) -> str:
 
 
 def _plain(value: object, place: str) -> object:
-    if isinstance(value, bool | str):
+    if isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return _text(value, place)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, Decimal128):
@@ -71,8 +73,16 @@ def _plain(value: object, place: str) -> object:
     if isinstance(value, datetime):
         return (value - _EPOCH) // timedelta(milliseconds=1)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item, f"{place}.{key}") for key, item in value.items()}
+        return {_text(str(key), place): _plain(item, f"{place}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item, f"{place}[{n}]") for n, item in enumerate(value)]
     what = "null" if value is None else f"a {type(value).__name__}"
     raise NotCanonical(f"{place} must be text, a whole number, a decimal, a date, a list or a document, was {what}")
+
+
+def _text(value: str, place: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise NotCanonical(f"{place!a} must be text in Unicode, holds half a character") from None
+    return value

@@ -5,11 +5,9 @@ from decimal import Decimal, InvalidOperation
 
 from ledger.canonical import GENESIS, Plain, chain_hash
 
-TYPES = frozenset(
-    (
-        *("deposit", "order", "fill", "cancel", "amend", "liquidation"),
-        *("correction", "settings", "control", "checkpoint"),
-    )
+TYPES = (
+    *("deposit", "order", "fill", "cancel", "amend", "liquidation"),
+    *("correction", "settings", "control", "checkpoint"),
 )
 QUOTE_ACCOUNTS = frozenset(("deposits", "cash", "held", "fees", "insurance"))
 PAIR_ACCOUNTS = {"margin": "quote", "pnl": "quote", "position": "base", "market": "base"}

@@ -1,14 +1,11 @@
 """A real database for tests: import the fixtures into the conftest.py of the folder that needs them."""
 
-import itertools
 from collections.abc import Iterator
 
 import pytest
 
 from adapters.mongo import MongoStores
 from adapters.mongod import EmbeddedMongod
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -20,11 +17,22 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMongod]
     server.stop()
 
 
-@pytest.fixture
-def stores(mongod: EmbeddedMongod) -> Iterator[MongoStores]:
-    """Stores on a database that no other test uses."""
-    made = MongoStores(uri=mongod.uri, database=f"desk_{next(_numbers)}")
+@pytest.fixture(scope="session")
+def _prepared(mongod: EmbeddedMongod) -> str:
+    made = MongoStores(uri=mongod.uri, database="desk")
     made.prepare()
-    yield made
-    made.client.drop_database(made.name)
     made.close()
+    return made.name
+
+
+@pytest.fixture
+def stores(mongod: EmbeddedMongod, _prepared: str) -> Iterator[MongoStores]:
+    """Stores on a prepared, empty database."""
+    made = MongoStores(uri=mongod.uri, database=_prepared)
+    yield made
+    made.close()
+    cleaner = MongoStores(uri=mongod.uri, database=_prepared)
+    database = cleaner.client[_prepared]
+    for name in database.list_collection_names():
+        database[name].delete_many({})
+    cleaner.close()
