@@ -67,7 +67,7 @@ class _Group:
 class _Run:
     """What one start() made; stop() ends all of it."""
 
-    greenlets: list[gevent.Greenlet[..., None]] = field(default_factory=list)
+    greenlets: "list[gevent.Greenlet[..., None]]" = field(default_factory=list)
     feeds: dict[str, PairFeed] = field(default_factory=dict)
     groups: list[_Group] = field(default_factory=list)
     repairing: set[str] = field(default_factory=set)
@@ -263,7 +263,7 @@ class BinanceSource:
         group.flowing = False
         for feed in group.feeds:
             feed.hold()
-        again = f"trying again in {max(1, round(down.retry_seconds))} s"
+        again = _again(down.retry_seconds)
         if down.fails >= FAILS_UNTIL_UNREACHABLE:
             self._say(MarketState.UNREACHABLE, f"cannot reach {down.url} ({down.reason}); {again}")
             return
@@ -315,7 +315,9 @@ class BinanceSource:
                     log.error("What is missing of %s could not be fetched and is left out: %s", feed.pair, error)
                     return (), []
                 tries += 1
-                gevent.sleep(self._wait_seconds(tries, error))
+                wait = self._wait_seconds(tries, error)
+                self._say(MarketState.CATCHING_UP, f"fetching what was missed: {error}; {_again(wait)}")
+                gevent.sleep(wait)
                 continue
             if not feed.lags(missing[0]) or lags == LAG_TRIES:
                 return missing
@@ -361,7 +363,7 @@ class BinanceSource:
             except QuorumError as error:
                 tries += 1
                 wait = self._wait_seconds(tries, error)
-                message = f"{error}; trying again in {max(1, round(wait))} s"
+                message = f"{error}; {_again(wait)}"
                 if state is not None:
                     self._say(state, message)
                 else:
@@ -401,7 +403,7 @@ class BinanceSource:
             job(*args)
         except Exception:
             log.exception("The connection to the exchange failed")
-            again = f"trying again in {LONGEST_WAIT_SECONDS:g} s"
+            again = _again(LONGEST_WAIT_SECONDS)
             self._say(MarketState.UNREACHABLE, f"the connection failed by an internal error; {again}")
             gevent.spawn_later(LONGEST_WAIT_SECONDS, self._begin_anew, self._run)
 
@@ -412,3 +414,7 @@ class BinanceSource:
 
     def _tell(self, message: object) -> None:
         self._peers.tell(MARKET, message)
+
+
+def _again(seconds: float) -> str:
+    return f"trying again in {seconds:.1f} s" if seconds < 10 else f"trying again in {seconds:.0f} s"

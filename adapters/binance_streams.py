@@ -39,7 +39,7 @@ class Down:
     reason: str
     fails: int  # in a row, this one included
     retry_seconds: float
-    silent: bool = False  # cut because it, or one of its streams, told nothing
+    silent: bool = False  # cut because nothing at all came any more
 
 
 class StreamGroup:
@@ -141,7 +141,7 @@ class StreamGroup:
             connection = _connect(self.url + self._path)
             return self._read(connection, number)
         except _Silent as error:
-            return str(error), True
+            return str(error), error.whole
         except (websocket.WebSocketException, OSError) as error:
             return _cause(error), False
         except Exception:  # one unforeseen frame must not end the connection for ever
@@ -182,9 +182,9 @@ class StreamGroup:
 
     def _look(self, silent_seconds: float, up: bool) -> None:
         if silent_seconds > self._silence_seconds:
-            raise _Silent(f"silent for {silent_seconds:.0f} s")
+            raise _Silent(f"silent for {silent_seconds:.0f} s", whole=True)
         if up and (reason := self._judge()) is not None:
-            raise _Silent(reason)
+            raise _Silent(reason, whole=False)
 
     def _take_over(self, number: int) -> None:
         """Let this connection count. A swap is silent; after a loss the gap has to be closed."""
@@ -210,7 +210,11 @@ class StreamGroup:
 
 
 class _Silent(Exception):
-    """No fresh data: the connection is cut."""
+    """No fresh data, of the whole connection or of one stream: the connection is cut."""
+
+    def __init__(self, reason: str, *, whole: bool) -> None:
+        super().__init__(reason)
+        self.whole = whole
 
 
 def groups_of(streams: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:

@@ -66,6 +66,7 @@ class Recording:
         self.pairs = pairs
         self._intervals = intervals
         self._files = find_files(self.path)
+        self._streamed = self._streams_recorded()
         self._traded = self._pairs_beyond_candles()
         self.has_books = bool(self._traded)
         self._finest = {pair: self._finest_interval(pair) for pair in pairs}
@@ -85,7 +86,7 @@ class Recording:
         sources = [source for pair in wanted for source in self._sources(pair, faults)]
         if self._files.streams:
             streams = StreamRecording(streams=self._files.streams, depths=self._files.depths, faults=faults)
-            sources.append(streams.events(wanted))
+            sources.append(self._with_candles(streams.events(wanted)))
         yield from heapq.merge(*sources, key=lambda event: event[:2])
         for (name, reason), count in sorted(faults.items()):
             log.warning("Recording: %s: %s, %s times left out", name, reason, count)
@@ -98,10 +99,13 @@ class Recording:
 
     # --- what there is ----------------------------------------------------------------------------------------------
 
+    def _streams_recorded(self) -> frozenset[tuple[str, str]]:
+        if not self._files.streams:
+            return frozenset()
+        return StreamRecording(streams=self._files.streams, depths=(), faults=Faults()).names()
+
     def _pairs_beyond_candles(self) -> frozenset[str]:
-        streamed: tuple[str, ...] = ()
-        if self._files.streams:
-            streamed = StreamRecording(streams=self._files.streams, depths=(), faults=Faults()).pairs()
+        streamed = {pair for pair, _ in self._streamed}
         return frozenset(self.pairs) & {*self._files.trades, *self._files.quotes, *streamed}
 
     def _finest_interval(self, pair: str) -> str | None:
@@ -215,18 +219,28 @@ class Recording:
 
     def _trade_events(self, pair: str, faults: Faults) -> Iterator[RecordedEvent]:
         """Yield trades and, where no candles are recorded, the candles they make."""
-        build = self._finest.get(pair) is None
-        builder = CandleBuilder(interval_ms=INTERVAL_MS["1m"])
-        closer = _Closer(pair, "1m", self._intervals)
-        told_ms = 0
+        builder = None if self._has_candles(pair) else _Builder(pair, self._intervals)
         for trade in read_trades(self._files.trades[pair], faults):
-            for candle in builder.add(trade) if build else ():
-                yield from closer.close(candle)
-            yield RecordedEvent(trade.traded_ms, HAPPENED, TradeReceived(pair=pair, trade=trade))
-            if build and builder.current is not None and trade.traded_ms - told_ms >= OPEN_CANDLE_MS:
-                told_ms = trade.traded_ms
-                so_far = CandleReceived(pair=pair, interval="1m", candle=builder.current, closed=False)
-                yield RecordedEvent(trade.traded_ms, HAPPENED, so_far)
+            received = TradeReceived(pair=pair, trade=trade)
+            event = RecordedEvent(trade.traded_ms, HAPPENED, received)
+            if builder is None:
+                yield event
+            else:
+                yield from builder.around(event, received)
+
+    def _with_candles(self, events: Iterator[RecordedEvent]) -> Iterator[RecordedEvent]:
+        """Yield `events` and, for pairs without recorded candles, those that their trades make."""
+        builders = {pair: _Builder(pair, self._intervals) for pair in self.pairs if not self._has_candles(pair)}
+        for event in events:
+            message = event.message
+            if isinstance(message, TradeReceived) and message.pair in builders:
+                yield from builders[message.pair].around(event, message)
+            else:
+                yield event
+
+    def _has_candles(self, pair: str) -> bool:
+        streamed = any(name == pair and kind.startswith("kline_") for name, kind in self._streamed)
+        return streamed or self._finest.get(pair) is not None
 
     def _history_of(self, pair: str) -> Iterator[HistoryReceived]:
         interval = self._finest.get(pair)
@@ -270,6 +284,27 @@ class _Closer:
     def _event(self, at_ms: int, interval: str, candle: Candle) -> RecordedEvent:
         closed = CandleReceived(pair=self._pair, interval=interval, candle=candle, closed=True)
         return RecordedEvent(at_ms, HAPPENED, closed)
+
+
+class _Builder:
+    """Makes candles of 1 m, and coarser ones, from the trades of one pair."""
+
+    def __init__(self, pair: str, intervals: tuple[str, ...]) -> None:
+        self._pair = pair
+        self._builder = CandleBuilder(interval_ms=INTERVAL_MS["1m"])
+        self._closer = _Closer(pair, "1m", intervals)
+        self._told_ms = 0
+
+    def around(self, event: RecordedEvent, received: TradeReceived) -> Iterator[RecordedEvent]:
+        """Yield the candles that the trade of `event` closes, `event`, and now and then the open candle so far."""
+        for candle in self._builder.add(received.trade):
+            for closed in self._closer.close(candle):
+                yield closed._replace(time_ms=event.time_ms)
+        yield event
+        if self._builder.current is not None and event.time_ms - self._told_ms >= OPEN_CANDLE_MS:
+            self._told_ms = event.time_ms
+            so_far = CandleReceived(pair=self._pair, interval="1m", candle=self._builder.current, closed=False)
+            yield RecordedEvent(event.time_ms, HAPPENED, so_far)
 
 
 def utc_text(ms: int) -> str:

@@ -66,10 +66,11 @@ class StreamRecording:
             if message is not None:
                 yield RecordedEvent(newest_ms, 0, message)
 
-    def pairs(self) -> tuple[str, ...]:
-        """Return all pairs with frames, sorted."""
+    def names(self) -> frozenset[tuple[str, str]]:
+        """Return the streams that have frames, as (pair, kind), e.g. (BTCUSDT, kline_1m)."""
         frames = (line for path in self._streams for line in self._frames(path))
-        return tuple(sorted({stream.partition("@")[0].upper() for _, _, stream, _ in frames}))
+        parts = (stream.partition("@") for _, _, stream, _ in frames)
+        return frozenset((pair.upper(), kind) for pair, _, kind in parts)
 
     def _frames(self, path: Path) -> Iterator[tuple[int, Path, str, msgspec.Raw | str]]:
         for line in read_lines(path, self._faults):
