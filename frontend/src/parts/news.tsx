@@ -1,0 +1,41 @@
+import * as show from "../format";
+import type { NewsItem } from "../protocol";
+import { state } from "../store";
+import { Empty, Panel } from "./panel";
+
+function Title({ item }: { item: NewsItem }) {
+  if (!/^https?:\/\//.test(item.url)) return <>{item.title}</>;
+  return (
+    <a href={item.url} target="_blank" rel="noopener noreferrer">
+      {item.title}
+    </a>
+  );
+}
+
+export function News() {
+  const { news, fearGreed } = state.value;
+  const mood = fearGreed && (
+    <span class="badge">
+      Fear &amp; Greed {fearGreed.value}, {fearGreed.label}
+    </span>
+  );
+  return (
+    <Panel title="News" id="news" aside={mood}>
+      {news.length === 0 ? (
+        <Empty>No story yet.</Empty>
+      ) : (
+        <ul class="list news">
+          {news.slice(0, 40).map((item) => (
+            <li key={item.id}>
+              <Title item={item} />
+              <small>
+                {show.clock(item.timestamp)} {item.source} <span class={show.tone(item.sentiment)}>{item.label}</span>{" "}
+                {item.symbols.map((symbol) => symbol.replace(/USDT$/, "")).join(" ")}
+              </small>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}

@@ -1,0 +1,221 @@
+/** What the page knows, and how a frame changes it: pure functions, no DOM, no socket. */
+
+import type {
+  Alert,
+  AnalysisLine,
+  AnalysisStatus,
+  Analyst,
+  Balance,
+  BotStatus,
+  CandleRow,
+  Decision,
+  FearGreed,
+  Frame,
+  InitialData,
+  MarketStatus,
+  NewsItem,
+  Order,
+  Position,
+  Price,
+  Source,
+  Trade,
+  TradeLine,
+} from "./protocol";
+
+export const MAX_ROWS = 200;
+export const MAX_CANDLES = 1000;
+
+export interface State {
+  ready: boolean; // a snapshot has come over the connection that is open now
+  source: Source;
+  version: string;
+  ledgerSeq: number;
+  market: MarketStatus | null;
+  balance: Balance | null;
+  prices: Record<string, Price>;
+  positions: Record<string, Position>;
+  orders: Order[];
+  trades: Trade[];
+  bot: BotStatus | null;
+  analysis: AnalysisStatus | null;
+  analysts: Analyst[];
+  analysisLog: AnalysisLine[];
+  tradeLog: TradeLine[];
+  decisions: Decision[];
+  news: NewsItem[];
+  fearGreed: FearGreed | null;
+  alerts: Alert[];
+  candles: Record<string, CandleRow[]>; // by seriesKey
+}
+
+export const EMPTY: State = {
+  ready: false,
+  source: { kind: "" },
+  version: "",
+  ledgerSeq: 0,
+  market: null,
+  balance: null,
+  prices: {},
+  positions: {},
+  orders: [],
+  trades: [],
+  bot: null,
+  analysis: null,
+  analysts: [],
+  analysisLog: [],
+  tradeLog: [],
+  decisions: [],
+  news: [],
+  fearGreed: null,
+  alerts: [],
+  candles: {},
+};
+
+export function seriesKey(symbol: string, interval: string): string {
+  return `${symbol} ${interval}`;
+}
+
+function newestFirst<T>(list: T[], item: T): T[] {
+  return [item, ...list].slice(0, MAX_ROWS);
+}
+
+function balanceOf(state: State, free: number, equity?: number): Balance | null {
+  if (!state.balance) return null;
+  return { ...state.balance, balance: free, equity: equity ?? state.balance.equity };
+}
+
+function fromSnapshot(state: State, data: InitialData): State {
+  return {
+    ...state,
+    ready: true,
+    source: data.source,
+    version: data.server.version,
+    ledgerSeq: data.ledger.seq,
+    balance: {
+      balance: data.paper_balance,
+      equity: data.equity,
+      held: data.held ?? 0,
+      margin: data.margin ?? 0,
+      unrealized_pnl: data.unrealized_pnl ?? 0,
+      realized_pnl_today: data.realized_pnl_today ?? 0,
+      fees_today: data.fees_today ?? 0,
+    },
+    prices: data.price_cache,
+    positions: data.positions,
+    orders: data.orders,
+    trades: data.recent_trades,
+    bot: data.bot_status,
+    analysis: data.analysis_status,
+    analysts: data.analysts,
+    news: data.news,
+    candles: {}, // asked for anew: some may have closed meanwhile
+  };
+}
+
+/** Put one candle at its place: the newest replaces or follows the last. */
+export function withCandle(rows: CandleRow[], row: CandleRow): CandleRow[] {
+  const last = rows[rows.length - 1];
+  if (!last || row[0] > last[0]) return [...rows, row].slice(-MAX_CANDLES);
+  const index = rows.findIndex((one) => one[0] === row[0]);
+  if (index < 0) return rows;
+  const changed = rows.slice();
+  changed[index] = row;
+  return changed;
+}
+
+function withOrder(orders: Order[], order: Order): Order[] {
+  const others = orders.filter((one) => one.order_id !== order.order_id);
+  return order.status === "open" ? [...others, order] : others;
+}
+
+function withTrade(trades: Trade[], trade: Trade): Trade[] {
+  return trades.some((one) => one.trade_id === trade.trade_id) ? trades : newestFirst(trades, trade);
+}
+
+interface Executed {
+  trade: Trade;
+  new_balance: number;
+  positions: Record<string, Position>;
+  bot_status?: BotStatus;
+}
+
+function afterTrade(state: State, data: Executed): State {
+  return {
+    ...state,
+    trades: withTrade(state.trades, data.trade),
+    positions: data.positions,
+    balance: balanceOf(state, data.new_balance),
+    bot: data.bot_status ?? state.bot,
+  };
+}
+
+type Reducer = (state: State, data: never) => State;
+
+const REDUCERS: Record<string, Reducer> = {
+  initial_data: fromSnapshot as Reducer,
+  price_update: ((state: State, data: Price) => ({ ...state, prices: { ...state.prices, [data.symbol]: data } })) as Reducer,
+  position_update: ((state: State, data: { balance: number; equity: number; positions: Record<string, Position> }) => ({
+    ...state,
+    positions: data.positions,
+    balance: balanceOf(state, data.balance, data.equity),
+  })) as Reducer,
+  balance_update: ((state: State, data: Balance) => ({ ...state, balance: data })) as Reducer,
+  trade_executed: afterTrade as Reducer,
+  position_closed: afterTrade as Reducer,
+  bot_trade_executed: afterTrade as Reducer,
+  bot_trade_closed: afterTrade as Reducer,
+  order_update: ((state: State, data: { order: Order }) => ({ ...state, orders: withOrder(state.orders, data.order) })) as Reducer,
+  order_accepted: ((state: State, data: { order: Order }) => ({ ...state, orders: withOrder(state.orders, data.order) })) as Reducer,
+  order_cancelled: ((state: State, data: { order: Order }) => ({ ...state, orders: withOrder(state.orders, data.order) })) as Reducer,
+  bot_status_response: ((state: State, data: BotStatus) => ({ ...state, bot: data })) as Reducer,
+  bot_status_update: ((state: State, data: BotStatus) => ({ ...state, bot: data })) as Reducer,
+  analysis_status: ((state: State, data: { status: string }) => {
+    if (!state.analysis || (data.status !== "started" && data.status !== "stopped")) return state;
+    return { ...state, analysis: { ...state.analysis, enabled: data.status === "started" } };
+  }) as Reducer,
+  analysis_status_response: ((state: State, data: AnalysisStatus) => ({ ...state, analysis: data })) as Reducer,
+  analysts_response: ((state: State, data: { analysts: Analyst[] }) => ({ ...state, analysts: data.analysts })) as Reducer,
+  analyst_update: ((state: State, data: Analyst) => ({
+    ...state,
+    analysts: state.analysts.some((one) => one.name === data.name)
+      ? state.analysts.map((one) => (one.name === data.name ? data : one))
+      : [...state.analysts, data],
+  })) as Reducer,
+  analysis_log: ((state: State, data: AnalysisLine) => ({ ...state, analysisLog: newestFirst(state.analysisLog, data) })) as Reducer,
+  trade_log: ((state: State, data: TradeLine) => ({ ...state, tradeLog: newestFirst(state.tradeLog, data) })) as Reducer,
+  decision: ((state: State, data: Decision) => ({ ...state, decisions: newestFirst(state.decisions, data) })) as Reducer,
+  decisions_response: ((state: State, data: { decisions: Decision[] }) => ({
+    ...state,
+    decisions: data.decisions.slice(0, MAX_ROWS),
+  })) as Reducer,
+  news_update: ((state: State, data: { items: NewsItem[] }) => {
+    const known = new Set(state.news.map((item) => item.id));
+    const fresh = data.items.filter((item) => !known.has(item.id));
+    const news = [...fresh, ...state.news].sort((a, b) => b.timestamp - a.timestamp).slice(0, MAX_ROWS);
+    return { ...state, news };
+  }) as Reducer,
+  news_data_response: ((state: State, data: { news: NewsItem[]; fear_greed: FearGreed | null }) => ({
+    ...state,
+    news: data.news.slice(0, MAX_ROWS),
+    fearGreed: data.fear_greed,
+  })) as Reducer,
+  market_status: ((state: State, data: MarketStatus) => (data.symbol ? state : { ...state, market: data })) as Reducer,
+  alert: ((state: State, data: Alert) => ({ ...state, alerts: newestFirst(state.alerts, data).slice(0, 20) })) as Reducer,
+  candles_response: ((state: State, data: { symbol: string; interval: string; candles: CandleRow[] }) => ({
+    ...state,
+    candles: { ...state.candles, [seriesKey(data.symbol, data.interval)]: data.candles.slice(-MAX_CANDLES) },
+  })) as Reducer,
+  candle_update: ((state: State, data: { symbol: string; interval: string; candle: CandleRow }) => {
+    const key = seriesKey(data.symbol, data.interval);
+    const rows = state.candles[key];
+    return rows ? { ...state, candles: { ...state.candles, [key]: withCandle(rows, data.candle) } } : state;
+  }) as Reducer,
+};
+
+/** Return the state after `frame`; a type this page does not use changes nothing. */
+export function reduce(state: State, frame: Frame): State {
+  const reducer = REDUCERS[frame.type];
+  if (!reducer || frame.data === undefined || frame.data === null) return state;
+  const next = reducer(state, frame.data as never);
+  return frame.ledger_seq && frame.ledger_seq > next.ledgerSeq ? { ...next, ledgerSeq: frame.ledger_seq } : next;
+}
