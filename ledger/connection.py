@@ -16,6 +16,7 @@ from adapters.mongod_files import DatabaseFiles
 from domain.errors import LedgerUnavailable, SettingsError
 from settings import Settings, load_settings
 
+SERVER_SELECTION_MS = 10_000
 SUFFIXES = {"simulated": "_sim", "recorded": "_rec"}  # by market.source; real prices have none
 RAW: CodecOptions[dict[str, Any]] = CodecOptions(document_class=dict, tz_aware=True)
 
@@ -93,7 +94,9 @@ def _server(settings: Settings, data_dir: Path) -> Iterator[tuple[str, str]]:
 def _client(uri: str) -> MongoClient[dict[str, Any]]:
     """A client without the desk's limits: one read of a large journal takes longer than an order may."""
     try:
-        return MongoClient(uri, serverSelectionTimeoutMS=10_000, connectTimeoutMS=5000, appname="quorum-ledger")
+        return MongoClient(
+            uri, serverSelectionTimeoutMS=SERVER_SELECTION_MS, connectTimeoutMS=5000, appname="quorum-ledger"
+        )
     except (PyMongoError, ValueError, TypeError) as error:
         raise SettingsError(
             f"MONGODB_URI must be a MongoDB connection string, was refused by the driver ({type(error).__name__})"

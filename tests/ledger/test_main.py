@@ -1,0 +1,242 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bson import Decimal128
+
+from adapters.anchor import AnchorFile
+from adapters.mongo import MongoStores
+from adapters.mongod import EmbeddedMongod
+from domain.ports import Head
+from ledger.__main__ import main
+from tests.journal_documents import deposits
+from tests.ledger.session import session
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def desk(stores, mongod, tmp_path, monkeypatch):
+    """A desk that runs, with the worked session in its journal."""
+    stores.ledger.append(session())
+    monkeypatch.delenv("MONGODB_URI", raising=False)
+    return Desk(stores=stores, data_dir=mongod.files.folder.parent, folder=tmp_path)
+
+
+class Desk:
+    def __init__(self, *, stores: MongoStores, data_dir: Path, folder: Path) -> None:
+        self.stores = stores
+        self.journal = stores.client[stores.name]["journal"]
+        self.settings = folder / "settings.yaml"
+        self.anchor = AnchorFile(data_dir=data_dir, database=stores.name)
+        self.anchor.path.unlink(missing_ok=True)
+        self.settings.write_text(f"storage: {{data_dir: '{data_dir}', database: {stores.name}}}\n")
+
+    def run(self, command: str, *arguments: str) -> int:
+        return main([command, "--settings", str(self.settings), *arguments])
+
+
+def test_a_clean_journal_of_a_running_desk(desk, capsys):
+    assert desk.run("audit") == 0
+    out = capsys.readouterr().out
+    assert "11 documents, head seq 11" in out
+    assert "cash 602.6764" in out
+    assert out.splitlines()[-1].startswith("clean")
+
+
+def test_one_changed_byte_names_the_document_and_exits_3(desk, capsys):
+    desk.journal.update_one({"seq": 3}, {"$set": {"fill.liquidity": "tbker"}})
+    assert desk.run("audit") == 3
+    assert "MISMATCH  seq 3 (fill:manual:1:1) hash:" in capsys.readouterr().out
+
+
+def test_a_float_that_got_past_the_database_is_found(desk, capsys):
+    command = {"update": "journal", "updates": [{"q": {"seq": 3}, "u": {"$set": {"fill.fee": 1.0001}}}]}
+    desk.stores.client[desk.stores.name].command({**command, "bypassDocumentValidation": True})
+    assert desk.run("audit") == 3
+    assert "MISMATCH  seq 3 (fill:manual:1:1) format: fill.fee must be" in capsys.readouterr().out
+
+
+def test_a_document_without_a_seq_is_found(desk, capsys):
+    database = desk.stores.client[desk.stores.name]
+    database.command({"insert": "journal", "documents": [{"_id": "planted"}], "bypassDocumentValidation": True})
+    assert desk.run("audit") == 3
+    assert "(planted) format: prev must be text" in capsys.readouterr().out
+
+
+def test_a_cut_off_tail_is_found_through_the_anchor_file(desk, capsys):
+    head = desk.stores.ledger.head()
+    desk.anchor.append(head, ts_ms=1)
+    assert desk.run("audit") == 0
+    desk.journal.delete_many({"seq": {"$gt": 9}})
+    assert desk.run("audit") == 3
+    assert "the journal must reach seq 11, which the anchor file remembers" in capsys.readouterr().out
+
+
+def test_a_journal_that_was_written_anew_is_found_through_the_anchor_file(desk, capsys):
+    desk.anchor.append(Head(seq=5, hash="e" * 64), ts_ms=1)
+    assert desk.run("audit") == 3
+    assert "seq 5 (order:manual:2) anchor:" in capsys.readouterr().out
+
+
+def test_a_wrong_projection_is_found(desk, capsys):
+    database = desk.stores.client[desk.stores.name]
+    balance = {"_id": "cash:USDT", "account": "cash", "asset": "USDT", "seq": 7, "balance": Decimal128("602.6764")}
+    database["balances"].insert_one(balance)
+    position = {"_id": "BTCUSDT", "symbol": "BTCUSDT", "seq": 8, "quantity": Decimal128("0.0154")}
+    database["positions"].insert_one(position)
+    assert desk.run("audit") == 0
+    assert "compared  2 projections" in capsys.readouterr().out
+    database["balances"].update_one({}, {"$set": {"balance": Decimal128("602.6765")}})
+    assert desk.run("audit") == 3
+    assert "projection: balances cash:USDT: the balance must be 602.6764" in capsys.readouterr().out
+
+
+def test_a_projection_beyond_the_journal_shows_a_cut_off_tail(desk, capsys):
+    desk.stores.client[desk.stores.name]["positions"].insert_one({"_id": "BTCUSDT", "seq": 12})
+    assert desk.run("audit") == 3
+    assert "positions BTCUSDT reflects seq 12, the journal ends with seq 11" in capsys.readouterr().out
+
+
+def test_an_export_verifies_offline(desk, tmp_path, capsys):
+    target = tmp_path / "journal.json"
+    assert desk.run("export", str(target)) == 0
+    assert main(["verify", str(target)]) == 0
+    assert "11 documents" in capsys.readouterr().out
+    target.write_text(target.read_text().replace('"50010"', '"50011"'))
+    assert main(["verify", str(target)]) == 3
+    assert "MISMATCH  seq 3 (fill:manual:1:1)" in capsys.readouterr().out
+
+
+def test_export_writes_csv_to_standard_output(desk, capsys):
+    assert desk.run("export", "--format", "csv") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("seq,_id,type,ts,time,symbol")
+    assert len(lines) == 1 + 32
+
+
+def test_a_journal_with_a_float_is_not_exported(desk, tmp_path, capsys):
+    command = {"update": "journal", "updates": [{"q": {"seq": 3}, "u": {"$set": {"fill.fee": 1.0001}}}]}
+    desk.stores.client[desk.stores.name].command({**command, "bypassDocumentValidation": True})
+    assert desk.run("export", str(tmp_path / "x.json")) == 3
+    assert not (tmp_path / "x.json").exists()
+
+
+@pytest.fixture
+def family(desk, mongod):
+    """The same desk with a simulated and a recorded ledger besides."""
+    others = [MongoStores(uri=mongod.uri, database=desk.stores.name + suffix) for suffix in ("_sim", "_rec")]
+    for number, other in enumerate(others, start=1):
+        other.ledger.append(deposits(number))
+    yield desk
+    for other in others:
+        other.client.drop_database(other.name)
+        other.close()
+
+
+@pytest.mark.parametrize(("source", "documents"), [("auto", 11), ("binance", 11), ("simulated", 1), ("recorded", 2)])
+def test_the_settings_say_which_ledger_is_audited(family, source, documents, capsys):
+    recording = f", recording: '{ROOT}'" if source == "recorded" else ""
+    family.settings.write_text(family.settings.read_text() + f"market: {{source: {source}{recording}}}\n")
+    assert family.run("audit") == 0
+    out = capsys.readouterr().out
+    assert f"{documents} documents" in out
+    assert "also there: " in out
+
+
+def test_a_named_database_is_audited(family, capsys):
+    assert family.run("audit", "--database", "desk_rec") == 0
+    out = capsys.readouterr().out
+    assert "database  desk_rec" in out
+    assert "2 documents" in out
+
+
+def test_the_only_journal_is_audited_where_the_settings_mean_another(desk, capsys):
+    desk.settings.write_text(desk.settings.read_text() + "market: {source: simulated}\n")
+    assert desk.run("audit") == 0
+    assert "market.source simulated means desk_sim, which has no journal" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--database", "nowhere"], "--database must name a database with a journal, nowhere has none"),
+        (["--settings", "/nowhere.yaml"], "/nowhere.yaml: must exist, was not found"),
+    ],
+)
+def test_what_cannot_be_found_exits_2(desk, arguments, message, capsys):
+    assert desk.run("audit", *arguments) == 2
+    assert capsys.readouterr().err == f"ledger: {message}\n"
+
+
+def test_an_empty_database_exits_2(desk, capsys):
+    desk.journal.delete_many({})
+    assert desk.run("audit") == 2
+    assert "there must be a journal in desk, desk_sim, desk_rec, none was found" in capsys.readouterr().err
+
+
+def test_a_directory_without_a_database_is_left_as_it_is(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("MONGODB_URI", raising=False)
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"storage: {{data_dir: '{tmp_path}/var'}}\n")
+    assert main(["audit", "--settings", str(settings)]) == 2
+    assert "storage.data_dir must hold a database" in capsys.readouterr().err
+    assert not (tmp_path / "var").exists()
+
+
+def test_mongodb_uri_is_used_and_not_repeated(desk, tmp_path, mongod, capsys, monkeypatch):
+    settings = tmp_path / "remote.yaml"
+    settings.write_text("storage: {data_dir: nowhere, database: desk}\n")
+    monkeypatch.setenv("MONGODB_URI", mongod.uri)
+    assert main(["audit", "--settings", str(settings)]) == 0
+    out = capsys.readouterr().out
+    assert "(MONGODB_URI)" in out
+    assert mongod.uri not in out
+
+
+def test_a_database_that_does_not_answer_exits_2(tmp_path, capsys, monkeypatch):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("{}\n")
+    monkeypatch.setenv("MONGODB_URI", "mongodb://user:secret@127.0.0.1:1/")
+    monkeypatch.setattr("ledger.connection.SERVER_SELECTION_MS", 200)
+    assert main(["audit", "--settings", str(settings)]) == 2
+    err = capsys.readouterr().err
+    assert err == "ledger: the database did not answer (ServerSelectionTimeoutError)\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["settle"], ["verify"], ["export", "--format", "xml"]])
+def test_wrong_usage_exits_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+
+
+def test_a_missing_file_exits_2(tmp_path, capsys):
+    assert main(["verify", str(tmp_path / "none.json")]) == 2
+    assert capsys.readouterr().err == f"ledger: {tmp_path}/none.json: No such file or directory\n"
+
+
+@pytest.mark.slow
+def test_the_command_starts_a_stopped_desks_database_and_stops_it_again(tmp_path):
+    server = EmbeddedMongod(data_dir=tmp_path / "var")
+    stores = MongoStores(uri=server.start(watch=False), database="crypto_trading")
+    stores.prepare()
+    stores.ledger.append(session())
+    stores.close()
+    server.stop()
+    (tmp_path / "settings.yaml").write_text("storage: {data_dir: var}\n")
+    environment = {name: value for name, value in os.environ.items() if name != "MONGODB_URI"}
+    done = subprocess.run(
+        [sys.executable, "-m", "ledger", "audit"],
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "11 documents" in done.stdout
+    assert (tmp_path / "var/db/mongo/data/mongod.lock").read_text() == ""  # ended cleanly
