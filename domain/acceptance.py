@@ -11,10 +11,14 @@ from domain.market_view import MarketView, PairView
 from domain.messages import AmendProtection, ClosePosition, SubmitOrder
 from domain.money import ZERO
 from domain.postings import CASH
-from domain.trading import Direction, Order, OrderStatus, OrderType, Position, Refusal, Side
+from domain.trading import Direction, Order, OrderStatus, OrderType, Position, Reason, Refusal, Side
 
 LARGEST_LEVERAGE = 20
 BPS = Decimal(10_000)
+LONGEST_ID = 200
+OWN_ORDERS = tuple(
+    f"{reason.value}:" for reason in (Reason.STOP_LOSS, Reason.TAKE_PROFIT, Reason.TRAILING_STOP, Reason.LIQUIDATION)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +73,22 @@ def content_of(command: SubmitOrder | ClosePosition) -> str:
     return hashlib.sha256(journal.canonical(present)).hexdigest()[:32]
 
 
+def amend_key(command: AmendProtection) -> str:
+    """Return the journal id of the command's document."""
+    return command.amend_id if command.amend_id.startswith("amend:") else f"amend:{command.amend_id}"
+
+
+def check_id(order_id: str) -> Refused | None:
+    """Refuse ids that are the exchange's own, empty or too long."""
+    if not 0 < len(order_id) <= LONGEST_ID or order_id.startswith(OWN_ORDERS):
+        return _bad(f"the order's id must have 1 to {LONGEST_ID} characters and not be one of the exchange's own")
+    return None
+
+
 def check_values(command: SubmitOrder) -> Refused | None:
     """Refuse numbers that are no numbers or out of range, before anything is computed from them."""
+    if refused := check_id(command.order_id):
+        return refused
     trailing = command.trailing
     for name, value in (
         ("amount", command.quantity),
@@ -107,6 +125,8 @@ def accept(command: SubmitOrder, situation: Situation) -> Accepted | Refused:
 
 def accept_close(command: ClosePosition, situation: Situation) -> Accepted | Refused:
     """Return the market order that closes a fraction; never refused for data, ledger or filters of value."""
+    if refused := check_id(command.order_id):
+        return refused
     if not command.fraction.is_finite() or not 0 < command.fraction <= 1:
         return _bad(f"fraction must be > 0 and <= 1, was {command.fraction}")
     position = situation.desk.position(command.pair)

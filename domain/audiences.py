@@ -32,7 +32,7 @@ def audience(message: object, *, asked: Mapping[str, str], pairs: Sequence[str])
         case OrderAccepted(order=order) | OrderCancelled(order=order):
             names = [asked.get(f"cancel:{order.order_id}", ""), asked.get(order.order_id, ""), HUB]
         case OrderRefused(order_id=order_id):
-            names = [asked.get(order_id, ""), HUB]
+            names = [asked.get(f"cancel:{order_id}", ""), asked.get(order_id, ""), HUB]
         case OrderFilled(order=order):
             names = [asked.get(order.order_id, ""), bot_of(order.pair), HUB]
         case PositionAmended(amend_id=amend_id, position=position):

@@ -142,7 +142,7 @@ class Exchange:
             self._refuse(command.amend_id, command.pair, levels, OrderSource.MANUAL)
             return
         position = replace(self.desk.holdings[command.pair].position, stop_loss=levels[0], take_profit=levels[1])
-        self.executor.amend(command.amend_id, position, reason="requested")
+        self.executor.amend(acceptance.amend_key(command), position, reason="requested", amend_id=command.amend_id)
 
     def set_control(self, command: SetControl, now_ms: int) -> None:
         """Record what an operator switched."""
@@ -565,19 +565,24 @@ def _by_candle(
     )
 
 
-def start(*, desk: Desk, paper: PaperRules, stale_after_ms: int, now_ms: int, balance: Decimal) -> Exchange:
+def start(*, desk: Desk, paper: PaperRules, stale_after_ms: int, now_ms: int, balance: Decimal | None) -> Exchange:
     """Return the exchange over a recovered desk; on an empty journal the deposit of `balance` is its first document.
 
     Args:
         stale_after_ms: how old a price may be that new risk is taken on; a candle's minute comes on top without books.
-        balance: quote, > 0.
+        balance: quote, > 0; None: nothing is deposited.
     """
-    market = MarketView(stale_after_ms=stale_after_ms if paper.has_books else stale_after_ms + CANDLE_MS)
+    market = MarketView(stale_after_ms=fresh_for_ms(paper, stale_after_ms))
     books = Bookkeeper(desk=desk, epoch=desk.epoch + 1, quote=paper.quote, now_ms=now_ms)
     # A recording played again begins before what this journal has seen: then nothing was seen yet.
     books.seen = {pair: event for pair, event in desk.seen.items() if event.ts_ms <= now_ms}
     limits = {order_id for order_id, entry in desk.orders.items() if entry.order.order_type is OrderType.LIMIT}
     exchange = Exchange(Executor(books=books, market=market, paper=paper), _arrived=limits)
-    if desk.seq == 0:
+    if desk.seq == 0 and balance is not None:
         books.deposit(balance)
     return exchange
+
+
+def fresh_for_ms(paper: PaperRules, stale_after_ms: int) -> int:
+    """Return how old a price may be that new risk is taken on: without books one comes with each candle only."""
+    return stale_after_ms if paper.has_books else stale_after_ms + CANDLE_MS

@@ -104,10 +104,11 @@ class Executor:
         reason: str,
         event: MarketEvent | None = None,
         ts_ms: int | None = None,
+        amend_id: str = "",
     ) -> None:
         """Record and announce a position's new protection. `key` is the document's id."""
         self.books.amend(key, position, reason=reason, event=event, ts_ms=ts_ms)
-        self._tell(PositionAmended(seq=self.desk.seq, position=position, amend_id=key))
+        self._tell(PositionAmended(seq=self.desk.seq, position=position, amend_id=amend_id or key))
 
     def account(self) -> Account:
         """Return the account marked to the newest prices; a position without a price is valued at its cost."""

@@ -30,7 +30,7 @@ def fold(desk: Desk, documents: Iterable[JournalDocument]) -> Iterator[int]:
     """Verify and apply `documents`, which follow the desk's newest; yield the seq of each when it is done.
 
     Raises:
-        LedgerCorrupt: gap, broken chain, wrong sum, or a document that does not fit the state. The desk is as before it.
+        LedgerCorrupt: gap, broken chain, wrong sum, or a document that does not fit the state.
     """
     for document in documents:
         journal.verify(document, seq=desk.seq + 1, prev=desk.head)

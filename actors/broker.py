@@ -1,0 +1,709 @@
+"""The broker: runs the paper exchange over the market's mail and is the only writer of the ledger."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import gevent
+
+from actors.base import Actor
+from actors.ledger_writer import BATCH, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, LedgerWriter
+from domain import acceptance, execution, recovery, repeats
+from domain.acceptance import PaperRules
+from domain.audiences import audience, bot_of
+from domain.desk import Desk
+from domain.errors import LedgerCorrupt, LedgerFenced, LedgerUnavailable
+from domain.execution import Exchange
+from domain.market import Source
+from domain.messages import (
+    AccountChanged,
+    ActorStarted,
+    Alerted,
+    AmendProtection,
+    BookChanged,
+    CancelOrder,
+    CandleClosed,
+    CandleOpened,
+    ClosePosition,
+    ControlChanged,
+    LedgerAdvanced,
+    LedgerFailed,
+    MarketStatusChanged,
+    MissedTrades,
+    OrderCancelled,
+    OrderFilled,
+    OrderRefused,
+    Ping,
+    PositionAmended,
+    QuoteChanged,
+    RecentTrades,
+    RecordSettings,
+    RulesChanged,
+    SendAccount,
+    SendMarketState,
+    SendTrades,
+    SetControl,
+    SettingsApplied,
+    StatisticsChanged,
+    SubmitOrder,
+    TickerChanged,
+    TimerFired,
+    TradePrinted,
+)
+from domain.ports import Archive, Clock, JournalDocument, LedgerStore, Peers, Timers
+from domain.projections import projections
+from domain.trading import Account, Control, MarketEvent, OrderSource, OrderStatus, Reason, Refusal
+from settings import Settings
+
+DAY_MS = 86_400_000
+CHECKPOINT_EVENTS = 1000
+QUEUE_BOUND = 100_000
+CATCH_UP_RETRY_SECONDS = 5
+SLICE = 500  # documents or trades handled before others get a turn
+MINUTE = "1m"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchWritten:
+    """The broker's writing greenlet -> broker. What became of the batch it sent again; `error` None: stored."""
+
+    error: Exception | None
+
+
+@dataclass(slots=True)
+class CatchUp:
+    """A pair whose missed trades were asked for; newer mail about it waits."""
+
+    request_id: str
+    waiting: deque[object] = field(default_factory=deque)
+
+
+Mail = (
+    RulesChanged
+    | MarketStatusChanged
+    | BookChanged
+    | TradePrinted
+    | CandleOpened
+    | CandleClosed
+    | QuoteChanged
+    | MissedTrades
+)
+
+
+class BrokerActor(Actor):
+    """Carries out what domain.execution decides: first stored, then told.
+
+    Handles: SubmitOrder, ClosePosition, CancelOrder, AmendProtection, SetControl, RecordSettings, SendAccount,
+        SettingsApplied, ActorStarted, RulesChanged, MarketStatusChanged, BookChanged, TradePrinted, CandleOpened,
+        CandleClosed, QuoteChanged, TickerChanged, MissedTrades, BatchWritten, TimerFired (recover, retry, catch_up,
+        deadline, mark, equity).
+    Tells: hub, bots and who asked: OrderAccepted, OrderRefused, OrderFilled, OrderCancelled, PositionAmended,
+        AccountChanged, StatisticsChanged, ControlChanged, SettingsRecorded, RecentTrades; hub: LedgerAdvanced, Alerted;
+        market: SendMarketState, SendTrades; supervisor: SettingsRecorded, LedgerFailed.
+    State: the desk and its open orders. A restart loses nothing: it is rebuilt from the journal, and the market is
+        asked for what was missed. Until then mail waits inside.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        peers: Peers,
+        clock: Clock,
+        timers: Timers,
+        store: LedgerStore,
+        archive: Archive,
+        has_books: bool,
+        source: Source,
+        on_death: Callable[[str, str, str], None] | None = None,
+    ) -> None:
+        super().__init__(name="broker", on_death=on_death)
+        self._settings = settings
+        self._peers = peers
+        self._clock = clock
+        self._timers = timers
+        self._store = store
+        self._archive = archive
+        self._has_books = has_books
+        self._source = source
+        self._exchange: Exchange | None = None  # None until recovered
+        self._writer: LedgerWriter | None = None
+        self._early: deque[object] = deque()
+        self._catching_up: dict[str, CatchUp] = {}
+        self._asked: dict[str, str] = {}  # order id or amend id -> who sent the command
+        self._recover_seconds = FIRST_RETRY_SECONDS
+        self._read_only = ""  # why nothing is written any more
+        self._started_ms = 0
+        self._deadline_ms: int | None = None
+        self._shown: Account | None = None
+        self._marking = False  # the timer of the next mark to market is set
+        self._day = 0
+        self._catch_ups = 0
+
+    def on_start(self) -> None:
+        self._started_ms = self._clock.now_ms()
+        self.actor_ref.tell(TimerFired(key="recover", due_ms=self._started_ms))
+
+    def on_stop(self) -> None:
+        """Write what waits and a checkpoint, so that the next start is short."""
+        if self._exchange is None or self._writer is None or self._read_only:
+            return
+        if self._exchange.desk.seq > self._exchange.desk.checkpoint_seq:
+            self._exchange.checkpoint(self._clock.now_ms())
+        self._collect(self._exchange, self._writer)
+        while len(self._writer) and not self._writer.down:
+            self._write(self._writer)
+        if len(self._writer):
+            self.log.error("Stopped with %s events not stored: the database is away", len(self._writer))
+
+    def on_receive(self, message: object) -> object:
+        answer = self._receive(message)
+        self._after_message()  # also after a question: what waited for an empty mailbox is stored and told now
+        return answer
+
+    def _receive(self, message: object) -> object:
+        match message:
+            case Ping():
+                return super().on_receive(message)
+            case TimerFired(key="recover"):
+                self._on_recover()
+            case _ if self._exchange is None:
+                self._keep(message)
+            case SettingsApplied() | ActorStarted() | TickerChanged():
+                self._on_news_of_the_desk(message)
+            case TimerFired(key=key):
+                self._on_timer(key)
+            case BatchWritten(error=error):
+                self._on_batch_written(error)
+            case _ if self._waits_for_catch_up(message):
+                pass
+            case _ if not self._handle(message):
+                return super().on_receive(message)
+        return None
+
+    # --- start --------------------------------------------------------------------------------------------------------
+
+    def _on_recover(self) -> None:
+        """Read the journal; on success begin to serve, the mail that waited first."""
+        desk = Desk()
+        try:
+            desk = recovery.begin(self._store.latest_checkpoint())
+            self._read_journal(desk)
+        except LedgerUnavailable as error:
+            self.log.warning("The journal cannot be read yet: %s", error)
+            self._peers.tell("hub", LedgerAdvanced(seq=0, hash="", available=False, message=str(error)))
+            self._timers.after(self._recover_seconds, self.name, "recover")
+            self._recover_seconds = min(self._recover_seconds * 2, LONGEST_RETRY_SECONDS)
+            return
+        except LedgerCorrupt as error:
+            self._fail(error, fatal=False)  # what was read until there is shown, and nothing is written
+        self._serve(desk)
+
+    def _read_journal(self, desk: Desk) -> None:
+        for seq in recovery.fold(desk, self._store.read(after_seq=desk.seq)):
+            if seq % SLICE == 0:
+                gevent.sleep(0)
+        recovery.check_head(desk, self._store.head())
+
+    def _serve(self, desk: Desk) -> None:
+        now_ms, read_seq, read_hash = self._clock.now_ms(), desk.seq, desk.head
+        self._writer = LedgerWriter(self._store, self._peers.tell, stored_seq=read_seq, stored_hash=read_hash)
+        self._exchange = execution.start(
+            desk=desk,
+            paper=self._paper(self._settings),
+            stale_after_ms=self._settings.market.stale_after_seconds * 1000,
+            now_ms=now_ms,
+            balance=None if self._read_only else self._settings.paper.balance_usdt,
+        )
+        self.log.info("Serving from journal seq %s", read_seq)
+        self._day = now_ms // DAY_MS
+        self._peers.tell("market", SendMarketState(reply_to=self.name))
+        if not self._read_only:
+            self._ask_for_missed(desk.exposed())
+        self._timers.every(60, self.name, "equity")
+        for name in (*map(bot_of, self._settings.bots.pairs), "hub"):
+            self._send_account(name, recent=name == "hub")
+        self._after_message()
+        early, self._early = self._early, deque()
+        for message in early:
+            self.on_receive(message)
+
+    def _paper(self, settings: Settings) -> PaperRules:
+        return PaperRules(
+            taker_fee=settings.paper.taker_fee,
+            maker_fee=settings.paper.maker_fee,
+            latency_ms=settings.paper.latency_ms,
+            fallback_slippage_bps=settings.paper.fallback_slippage_bps,
+            has_books=self._has_books,
+        )
+
+    def _keep(self, message: object) -> None:
+        """Keep mail that comes before the journal is read; books and quotes come again."""
+        if isinstance(message, BookChanged | QuoteChanged | TickerChanged | TimerFired):
+            return
+        if len(self._early) >= QUEUE_BOUND:
+            self._early.popleft()
+            self.log.error("Mail was dropped: more than %s messages wait for the journal", QUEUE_BOUND)
+        self._early.append(message)
+
+    # --- mail ---------------------------------------------------------------------------------------------------------
+
+    def _handle(self, message: object) -> bool:
+        """Handle a command or market mail; return whether the message was one."""
+        match message:
+            case SubmitOrder() | ClosePosition():
+                self._on_order(message)
+            case CancelOrder():
+                self._on_cancel(message)
+            case AmendProtection():
+                self._on_amend(message)
+            case SetControl():
+                self._on_set_control(message)
+            case RecordSettings():
+                if not self._read_only:
+                    self._ex.record_settings(message, self._clock.now_ms())
+            case SendAccount(reply_to=name):
+                self._send_account(name, recent=True)
+            case (
+                RulesChanged()
+                | MarketStatusChanged()
+                | BookChanged()
+                | TradePrinted()
+                | CandleOpened()
+                | CandleClosed()
+                | QuoteChanged()
+                | MissedTrades()
+            ):
+                self._on_market(message)
+            case _:
+                return False
+        return True
+
+    @property
+    def _ex(self) -> Exchange:
+        assert self._exchange is not None  # on_receive keeps mail back until there is one
+        return self._exchange
+
+    @property
+    def _wr(self) -> LedgerWriter:
+        assert self._writer is not None
+        return self._writer
+
+    def _on_news_of_the_desk(self, message: object) -> None:
+        match message:
+            case SettingsApplied(settings=Settings() as settings):
+                self._settings = settings
+                paper = self._paper(settings)
+                self._ex.executor.paper = paper
+                stale_after_ms = settings.market.stale_after_seconds * 1000
+                self._ex.market.stale_after_ms = execution.fresh_for_ms(paper, stale_after_ms)
+            case ActorStarted(name="market", generation=generation) if generation > 1:
+                self._peers.tell("market", SendMarketState(reply_to=self.name))
+                self._ask_for_missed(self._ex.desk.exposed())
+            case _:
+                pass
+
+    def _on_order(self, command: SubmitOrder | ClosePosition) -> None:
+        key, content = f"order:{command.order_id}", acceptance.content_of(command)
+        known, unavailable = self._known(key)
+        if known is not None and known.get("content") == content:
+            self._repeat(known, command)
+        elif known is not None:
+            sentence = f"order_id must be new or repeat the same order, {command.order_id} was another"
+            self._refuse(command, Refusal.DUPLICATE_ORDER, sentence)
+        elif self._read_only:
+            self._refuse(command, Refusal.LEDGER_UNAVAILABLE, self._read_only)
+        else:
+            self._asked[command.order_id] = command.reply_to
+            self._ex.executor.ledger_available = not unavailable
+            if isinstance(command, SubmitOrder):
+                self._ex.submit(command, self._clock.now_ms())
+            else:
+                self._ex.close(command, self._clock.now_ms())
+            self._ex.executor.ledger_available = not self._wr.down
+
+    def _on_cancel(self, command: CancelOrder) -> None:
+        self._asked[f"cancel:{command.order_id}"] = command.reply_to
+        if self._read_only:
+            self._refuse(command, Refusal.LEDGER_UNAVAILABLE, self._read_only)
+        else:
+            self._ex.cancel(command, self._clock.now_ms())
+
+    def _on_amend(self, command: AmendProtection) -> None:
+        known, _ = self._known(acceptance.amend_key(command))
+        if self._read_only:
+            self._refuse(command, Refusal.LEDGER_UNAVAILABLE, self._read_only)
+        elif known is None:
+            self._asked[command.amend_id] = command.reply_to
+            self._ex.amend(command, self._clock.now_ms())
+        elif (position := self._ex.desk.position(command.pair)) is not None:
+            seq = self._ex.desk.seq
+            answer = PositionAmended(seq=seq, position=position, amend_id=command.amend_id)
+            self._wr.tell(seq, command.reply_to, answer)
+        else:
+            self._refuse(command, Refusal.NO_POSITION, f"a position in {command.pair} must be open, none is")
+
+    def _on_set_control(self, command: SetControl) -> None:
+        known, _ = self._known(f"control:{command.control_id}")
+        if known is None and not self._read_only:
+            self._ex.set_control(command, self._clock.now_ms())
+        else:
+            self._wr.tell(self._ex.desk.seq, command.reply_to, self._control(command.control_id, command.kind))
+
+    def _known(self, document_id: str) -> tuple[JournalDocument | None, bool]:
+        """Return the document of a command done before, and whether the journal could not be asked."""
+        if (waiting := self._wr.find(document_id)) is not None:
+            return waiting, False
+        if self._wr.down:
+            content = self._ex.desk.answered.get(document_id)
+            return (None if content is None else {"content": content}), True
+        try:
+            return self._store.find(document_id), False
+        except LedgerUnavailable as error:
+            self.log.warning("The journal could not be asked for %s: %s", document_id, error)
+            return None, True
+
+    def _repeat(self, known: JournalDocument, command: SubmitOrder | ClosePosition) -> None:
+        """Answer a command that was done before with its first result."""
+        if "order" not in known:
+            sentence = "the ledger must be available to look up the first result, the database is away"
+            self._refuse(command, Refusal.LEDGER_UNAVAILABLE, sentence)
+            return
+
+        def find(document_id: str) -> JournalDocument | None:
+            return self._known(document_id)[0]
+
+        for answer in repeats.order_answers(known, find, self._ex.account(self._clock.now_ms())):
+            self._wr.tell(self._ex.desk.seq, command.reply_to, answer)
+
+    def _refuse(
+        self, command: SubmitOrder | ClosePosition | CancelOrder | AmendProtection, code: Refusal, sentence: str
+    ) -> None:
+        order_id = command.amend_id if isinstance(command, AmendProtection) else command.order_id
+        refused = OrderRefused(
+            order_id=order_id,
+            pair="" if isinstance(command, CancelOrder) else command.pair,
+            code=code,
+            message=sentence,
+            source=command.source if isinstance(command, SubmitOrder | ClosePosition) else OrderSource.MANUAL,
+            at_ms=self._clock.now_ms(),
+            request_id=command.request_id if isinstance(command, CancelOrder) else "",
+        )
+        for name in dict.fromkeys((command.reply_to, "hub")):
+            self._peers.tell(name, refused)
+
+    def _on_market(self, message: Mail) -> None:
+        now_ms, exchange = self._clock.now_ms(), self._ex
+        match message:
+            case RulesChanged(rules=rules):
+                exchange.market.take_rules(rules)
+            case MarketStatusChanged(pair=None, state=state):
+                exchange.market.state = state
+            case MarketStatusChanged(pair=str() as pair, state=state):
+                exchange.market.pair(pair).state = state
+            case QuoteChanged(quote=quote):
+                if not quote.stale and quote.source is self._source:
+                    event = MarketEvent(kind="last", id=quote.event_ms, ts_ms=quote.event_ms)
+                    exchange.market.pair(quote.pair).take_price(quote.price, event)
+            case _ if self._read_only:
+                pass
+            case BookChanged(pair=pair, book=book):
+                exchange.on_book(pair, book, now_ms)
+            case TradePrinted(pair=pair, trade=trade, catch_up=catch_up):
+                exchange.on_trade(pair, trade, catch_up=catch_up, now_ms=now_ms)
+            case CandleOpened(pair=pair, open_ms=open_ms, price=price):
+                if not self._has_books:
+                    exchange.on_candle_opened(pair, open_ms, price, now_ms)
+            case CandleClosed(pair=pair, interval=interval, candle=candle, catch_up=catch_up, source=source):
+                if not self._has_books and interval == MINUTE and source is self._source:
+                    exchange.on_candle(pair, candle, catch_up=catch_up, now_ms=now_ms)
+            case MissedTrades():
+                self._on_missed_trades(message)
+        if not self._marking and self._ex.desk.holdings:
+            self._marking = True
+            self._timers.after(1, self.name, "mark")
+
+    # --- catch-up -----------------------------------------------------------------------------------------------------
+
+    def _ask_for_missed(self, pairs: tuple[str, ...]) -> None:
+        """Ask for what the market did since the newest event gone through, for each pair; its mail waits until then."""
+        for pair in pairs:
+            if pair not in self._catching_up:
+                self._catch_ups += 1
+                self._catching_up[pair] = CatchUp(f"catch-up:{self._ex.books.epoch}:{self._catch_ups}")
+            request_id = self._catching_up[pair].request_id
+            seen = self._ex.books.seen.get(pair)
+            since_ms = min(self._first_exposure_ms(pair), self._clock.now_ms()) if seen is None else seen.ts_ms
+            trade_id = seen.id if seen is not None and seen.kind == "trade" else None
+            ask = SendTrades(pair=pair, since_ms=since_ms, since_trade_id=trade_id, request_id=request_id)
+            self._peers.tell("market", ask)
+        if pairs:
+            self._timers.after(CATCH_UP_RETRY_SECONDS, self.name, "catch_up")
+
+    def _first_exposure_ms(self, pair: str) -> int:
+        """Return since when something of ours waits in `pair`."""
+        desk = self._ex.desk
+        moments = [entry.order.created_ms for entry in desk.orders.values() if entry.order.pair == pair]
+        if (holding := desk.holdings.get(pair)) is not None:
+            moments.append(holding.position.opened_ms)
+        return min(moments, default=desk.recorded_ms)
+
+    def _waits_for_catch_up(self, message: object) -> bool:
+        """Keep back what concerns a pair that is being caught up, in order; return whether it was kept."""
+        pair = self._pair_of(message)
+        if self._read_only or pair not in self._catching_up or isinstance(message, MissedTrades):
+            return False
+        waiting = self._catching_up[pair].waiting
+        if isinstance(message, BookChanged) and waiting and isinstance(waiting[-1], BookChanged):
+            waiting.pop()  # the newest book in a row is enough
+        if len(waiting) >= QUEUE_BOUND and isinstance(message, BookChanged | TradePrinted | QuoteChanged):
+            return True  # asked for again when the pair is caught up: `_on_missed_trades`
+        waiting.append(message)
+        return True
+
+    def _pair_of(self, message: object) -> str:
+        if isinstance(message, CancelOrder):
+            entry = self._ex.desk.orders.get(message.order_id)
+            return "" if entry is None else entry.order.pair
+        if isinstance(message, MarketStatusChanged | QuoteChanged):
+            return ""
+        pair = getattr(message, "pair", "")
+        return pair if isinstance(pair, str) else ""
+
+    def _on_missed_trades(self, missed: MissedTrades) -> None:
+        """Go through the missed market, then through the mail that waited."""
+        catch_up = self._catching_up.get(missed.pair)
+        if catch_up is None or catch_up.request_id != missed.request_id:
+            return
+        now_ms = self._clock.now_ms()
+        for part in _slices(missed):
+            self._ex.on_missed(part, now_ms)
+            gevent.sleep(0)
+        self.log.info("Caught up %s: %s trades, %s candles", missed.pair, len(missed.trades), len(missed.candles))
+        del self._catching_up[missed.pair]
+        for message in catch_up.waiting:
+            self._handle(message)
+        if len(catch_up.waiting) >= QUEUE_BOUND:  # some mail was let go: ask for what came since
+            self._ask_for_missed((missed.pair,))
+
+    # --- timers -------------------------------------------------------------------------------------------------------
+
+    def _on_timer(self, key: str) -> None:
+        match key:
+            case "retry":
+                gevent.spawn(self._write_again, self._wr.batch)
+            case "deadline":
+                self._deadline_ms = None
+                if not self._catching_up and not self._read_only:
+                    self._ex.on_time(self._clock.now_ms())
+            case "catch_up":
+                self._ask_for_missed(tuple(self._catching_up))
+            case "mark":
+                self._on_mark(self._clock.now_ms())
+            case "equity":
+                self._on_minute(self._clock.now_ms())
+            case _:
+                pass
+
+    def _on_mark(self, now_ms: int) -> None:
+        """Mark to market, at most once a second and only after the market moved."""
+        self._marking = False
+        account = self._ex.account(now_ms)
+        if self._shown is None or (account.equity, account.marks) != (self._shown.equity, self._shown.marks):
+            self._show_account(account)
+
+    def _on_minute(self, now_ms: int) -> None:
+        """Save a point of the equity curve; tell the statistics anew when a UTC day has begun."""
+        account = self._ex.account(now_ms)
+        if now_ms // DAY_MS != self._day:
+            self._day = now_ms // DAY_MS
+            self._tell_all(StatisticsChanged(statistics=self._ex.desk.tally.statistics(now_ms)))
+            self._show_account(account)
+        if self._read_only or len(account.marks) < len(account.positions):
+            return  # without a price of a position the figure would be wrong
+        point: JournalDocument = {"_id": f"equity:{now_ms // 60_000}", "ts": now_ms}
+        self._archive.save("equity", {**point, "equity": account.equity, "cash": account.cash})
+
+    def _set_deadline(self) -> None:
+        """Ask for timer mail when the next order stops waiting for a book."""
+        due_ms = None if self._catching_up or self._read_only else self._ex.next_deadline_ms()
+        if due_ms is None or due_ms == self._deadline_ms:
+            return
+        self._deadline_ms = due_ms
+        self._timers.after(max(0, due_ms - self._clock.now_ms()) / 1000, self.name, "deadline")
+
+    # --- storing and telling ------------------------------------------------------------------------------------------
+
+    def _after_message(self) -> None:
+        """Queue what the message made; store and tell when no more mail waits, or enough has gathered."""
+        if self._exchange is None or self._writer is None:
+            return
+        exchange, writer = self._exchange, self._writer
+        if not self._read_only and exchange.desk.seq - exchange.desk.checkpoint_seq >= CHECKPOINT_EVENTS:
+            exchange.checkpoint(self._clock.now_ms())
+        self._collect(exchange, writer)
+        self._set_deadline()
+        while not writer.down and not self._read_only and len(writer):
+            if not self.actor_inbox.empty() and len(writer) < BATCH:
+                return
+            self._write(writer)
+        writer.announce_stored()
+
+    def _collect(self, exchange: Exchange, writer: LedgerWriter) -> None:
+        writer.add(exchange.pending)
+        exchange.pending.clear()
+        for message in exchange.messages:
+            names = audience(message, asked=self._asked, pairs=tuple(self._settings.bots.pairs))
+            for name in names:
+                if isinstance(message, OrderRefused):
+                    self._peers.tell(name, message)  # nothing is booked: there is nothing to wait for
+                else:
+                    writer.tell(exchange.desk.seq, name, message)
+            self._note(message, exchange, writer)
+        exchange.messages.clear()
+
+    def _note(self, message: object, exchange: Exchange, writer: LedgerWriter) -> None:
+        """Forget who asked once an order has ended; raise the alarm about liquidations."""
+        match message:
+            case OrderRefused(order_id=order_id):
+                self._asked.pop(order_id, None)
+                self._asked.pop(f"cancel:{order_id}", None)
+            case OrderCancelled(order=order) | OrderFilled(order=order) if order.status is not OrderStatus.OPEN:
+                self._asked.pop(order.order_id, None)
+                self._asked.pop(f"cancel:{order.order_id}", None)
+            case PositionAmended(amend_id=amend_id):
+                self._asked.pop(amend_id, None)
+            case _:
+                pass
+        if isinstance(message, OrderFilled) and message.trade.reason is Reason.LIQUIDATION:
+            sentence = f"The {message.trade.pair} position was liquidated at {message.trade.price:f}."
+            alert = Alerted(level="error", code="liquidation", message=sentence, at_ms=message.trade.ts_ms)
+            writer.tell(exchange.desk.seq, "hub", alert)
+
+    def _write(self, writer: LedgerWriter) -> None:
+        """Store one batch, in this greenlet: it answers within the adapter's time limit."""
+        batch = writer.next_batch()
+        try:
+            self._store.append(batch)
+        except (LedgerUnavailable, LedgerFenced, LedgerCorrupt) as error:
+            self._not_stored(error)
+        else:
+            self._stored(writer)
+
+    def _write_again(self, batch: tuple[JournalDocument, ...]) -> None:
+        """Send the batch of unknown outcome again, in a greenlet of its own: the broker stays responsive."""
+        error: Exception | None = None
+        try:
+            self._store.append(batch)
+        except Exception as caught:  # noqa: BLE001 - handed to the broker, which judges it
+            error = caught
+        self._peers.tell(self.name, BatchWritten(error))
+
+    def _on_batch_written(self, error: Exception | None) -> None:
+        if error is None:
+            self._ex.executor.ledger_available = True
+            self._stored(self._wr)
+            self._show_account(self._ex.account(self._clock.now_ms()))
+            self.log.info("The ledger is available again at seq %s", self._wr.stored_seq)
+            self._alert("info", "ledger_available", "The ledger is available again.")
+        elif isinstance(error, LedgerUnavailable | LedgerFenced | LedgerCorrupt):
+            self._not_stored(error)
+        else:
+            raise error
+
+    def _stored(self, writer: LedgerWriter) -> None:
+        batch = writer.stored()
+        for collection, values in projections(batch).items():
+            self._store.project(collection, values)
+        writer.announce_stored()
+        self._peers.tell("hub", LedgerAdvanced(seq=writer.stored_seq, hash=writer.stored_hash, available=True))
+        kinds = {document["type"] for document in batch}
+        if kinds & {"deposit", "order", "fill", "liquidation", "cancel", "amend"}:
+            self._show_account(self._ex.account(self._clock.now_ms()))
+        if kinds & {"fill", "liquidation"}:
+            now_ms = self._clock.now_ms()
+            self._tell_all(StatisticsChanged(statistics=self._ex.desk.tally.statistics(now_ms)))
+
+    def _not_stored(self, error: Exception) -> None:
+        """Keep the documents and try again; a definite no ends all writing."""
+        if not isinstance(error, LedgerUnavailable):
+            self._fail(error, fatal=True)
+            return
+        if not self._wr.down:
+            self.log.warning("The ledger is unavailable, %s events wait: %s", len(self._wr), error)
+            self._alert("error", "ledger_unavailable", "The ledger is unavailable: no new positions until it is back.")
+        self._ex.executor.ledger_available = False
+        self._timers.after(self._wr.failed(), self.name, "retry")
+        self._tell_ledger(available=False, sentence=str(error))
+
+    def _fail(self, error: Exception, *, fatal: bool) -> None:
+        """Write nothing any more and say so, loudly."""
+        self._read_only = f"the ledger is read-only: {error}"
+        self.log.error("The ledger is read-only: %s", error)
+        self._peers.tell("supervisor", LedgerFailed(fatal=fatal, message=str(error)))
+        self._alert("error", "ledger_read_only", f"The ledger is read-only: {error}")
+        self._tell_ledger(available=False, sentence=str(error))
+
+    def _tell_ledger(self, *, available: bool, sentence: str) -> None:
+        seq, head = (0, "") if self._writer is None else (self._writer.stored_seq, self._writer.stored_hash)
+        self._peers.tell(
+            "hub",
+            LedgerAdvanced(seq=seq, hash=head, available=available, read_only=bool(self._read_only), message=sentence),
+        )
+
+    def _alert(self, level: str, code: str, sentence: str) -> None:
+        self._peers.tell("hub", Alerted(level=level, code=code, message=sentence, at_ms=self._clock.now_ms()))
+
+    def _tell_all(self, message: object) -> None:
+        """Tell the bots and the hub, once everything made so far is stored."""
+        for name in audience(message, asked={}, pairs=tuple(self._settings.bots.pairs)):
+            self._wr.tell(self._ex.desk.seq, name, message)
+
+    def _show_account(self, account: Account) -> None:
+        self._shown = account
+        self._tell_all(AccountChanged(account=account))
+
+    def _send_account(self, name: str, *, recent: bool) -> None:
+        now_ms, desk = self._clock.now_ms(), self._ex.desk
+        answers: list[object] = [
+            AccountChanged(account=self._ex.account(now_ms)),
+            self._control(),
+            StatisticsChanged(statistics=desk.tally.statistics(now_ms)),
+        ]
+        if recent:
+            answers.append(RecentTrades(trades=tuple(reversed(desk.trades)), closed=tuple(reversed(desk.closed))))
+        if name == "hub":
+            available = not self._wr.down and not self._read_only
+            answers.append(LedgerAdvanced(seq=desk.seq, hash=desk.head, available=available))
+        for answer in answers:
+            self._wr.tell(desk.seq, name, answer)
+
+    def _control(self, control_id: str = "", kind: str = "") -> ControlChanged:
+        """Return what is switched: as journaled, else as the settings start."""
+        desk = self._ex.desk
+        control = desk.control
+        if control is None:
+            trading, analysis = self._settings.bots.enabled_at_start, self._settings.analysis.enabled_at_start
+            control = Control(
+                trading=trading,
+                trading_since_ms=self._started_ms if trading else None,
+                analysis=analysis,
+                analysis_since_ms=self._started_ms if analysis else None,
+            )
+        return ControlChanged(seq=desk.control_seq, control=control, control_id=control_id, kind=kind)
+
+
+def _slices(missed: MissedTrades) -> tuple[MissedTrades, ...]:
+    """Return the same in parts that are handled without keeping others waiting, in order."""
+    if len(missed.trades) + len(missed.candles) <= SLICE or (missed.trades and missed.candles):
+        return (missed,)
+    size = max(len(missed.trades), len(missed.candles))
+    return tuple(
+        MissedTrades(
+            pair=missed.pair,
+            trades=missed.trades[start : start + SLICE],
+            candles=missed.candles[start : start + SLICE],
+            request_id=missed.request_id,
+        )
+        for start in range(0, size, SLICE)
+    )
