@@ -121,7 +121,6 @@ class BotActor(Actor):
         self._archive = archive
         self._rules = bot_rules(settings, None, pair, settings_hash)
         self._state = BotState(pair=pair, weights=self._weights())
-        self._analysis_journaled: bool | None = None  # None: nothing journaled yet, the settings hold
         self._series: dict[str, CandleSeries] = {
             interval: CandleSeries(interval_ms=INTERVAL_MS[interval], capacity=settings.market.history)
             for interval in settings.market.intervals
@@ -375,9 +374,8 @@ class BotActor(Actor):
         self._analyst_states[message.status.name] = message.status.state
 
     def _analysis_on(self) -> bool:
-        if self._analysis_journaled is None:
-            return self._settings.analysis.enabled_at_start
-        return self._analysis_journaled
+        control = self._state.control
+        return self._settings.analysis.enabled_at_start if control is None else control.analysis
 
     def _stepped(self, name: str, text: str) -> None:
         at_ms = self._clock.now_ms()
@@ -386,21 +384,10 @@ class BotActor(Actor):
     # --- settings and control ---------------------------------------------------------------------------------------
 
     def _on_control_changed(self, message: ControlChanged) -> None:
-        control = message.control
-        if message.seq == 0:
-            bots, analysis = self._settings.bots, self._settings.analysis
-            since_ms = control.trading_since_ms or self._clock.now_ms()
-            on = control.trading or bots.enabled_at_start
-            control = replace(
-                control,
-                trading=on,
-                trading_since_ms=since_ms if on else None,
-                analysis=control.analysis or analysis.enabled_at_start,
-            )
+        control = message.control  # with seq 0: as the settings start
         was_on = self._analysis_on()
-        self._analysis_journaled = control.analysis
         self._rules = self._rules_for(self._settings, self._settings_hash, control)
-        self._take(replace(message, control=control))
+        self._take(message)
         if self._analysis_on() and not was_on:
             self._begin_round()
 

@@ -2,25 +2,23 @@
 
 from dataclasses import fields
 
+from actors.bot_config import effective, enabled_pairs
 from domain.bot_rules import BotRules, ProtectionRules
 from domain.trading import Control
-from settings import BotSettings, Protections, Settings, bot_settings, overlay
+from settings import BotSettings, Protections, Settings, bot_settings
 
 _FROM_BOT = frozenset(BotSettings.model_fields) - {"protections", "enabled"}
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 
 
 def bot_rules(settings: Settings, control: Control | None, pair: str, settings_hash: str) -> BotRules:
-    """Return the rules in force for `pair`: its settings, changed by `control.defaults`, then `control.pairs[pair]`.
+    """Return the rules in force for `pair`: its settings, below what operators changed for all pairs and for this one.
 
     Raises:
-        SettingsError: `pair` is not in the settings any more, or a change of the operators no longer holds.
+        SettingsError: `pair` is not in the settings any more.
     """
-    bot = bot_settings(settings, pair)
-    enabled = bot.enabled
-    if control is not None:
-        bot = overlay(overlay(bot, dict(control.defaults)), dict(dict(control.pairs).get(pair, ())))
-        enabled = bot.enabled if control.enabled_pairs is None else pair in control.enabled_pairs
+    bot = bot_settings(settings, pair) if control is None else effective(settings, control, pair)
+    enabled = bot.enabled if control is None else pair in enabled_pairs(settings, control)
     own = {field.name: getattr(bot, field.name) for field in fields(BotRules) if field.name in _FROM_BOT}
     return BotRules(
         **own,

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from domain import bot_state as facts
 from domain.analysis import Decision, Signal
-from domain.bot_orders import Stepped, decided, ordered
+from domain.bot_orders import Stepped, decided, ordered, withdrawn
 from domain.bot_rules import BotRules
 from domain.bot_state import BotState, Proposal
 from domain.gates import Situation
@@ -44,17 +44,10 @@ def turned(state: BotState, signal: Signal, rules: BotRules) -> Stepped:
     return withdrawn(state) if clear else (state, ())
 
 
-def withdrawn(state: BotState) -> Stepped:
-    """Let nothing wait any more."""
-    if state.proposal is None:
-        return state, ()
-    return replace(state, proposal=None), (state.proposal.told(state.pair, withdrawn=True),)
-
-
 def accept_trade(state: BotState, event: AcceptTrade, rules: BotRules, now_ms: int) -> Stepped:
     """Decide anew, with the prices of now and the signal that was proposed; what is blocked goes on waiting."""
     proposal = state.proposal
-    if proposal is None or now_ms >= proposal.wait_until_ms:
+    if proposal is None or now_ms >= proposal.wait_until_ms or state.flight is not None:
         return state, (_not_pending(event),)
     situation = facts.situation_of(
         state,
@@ -72,14 +65,12 @@ def accept_trade(state: BotState, event: AcceptTrade, rules: BotRules, now_ms: i
             event.pair, event.request_id, accepted=False, message=verdict.decision.explanation, code=code
         )
         return state, (DecisionMade(decision=verdict.decision), refusal)
-    state, order = ordered(state, situation, verdict, rules, request_id=event.request_id)
-    state, told = withdrawn(state)
-    return state, (*order, *told)
+    return ordered(state, situation, verdict, rules, request_id=event.request_id)
 
 
 def reject_trade(state: BotState, event: RejectTrade) -> Stepped:
     """Let the proposed trade lapse on an operator's word."""
-    if state.proposal is None:
+    if state.proposal is None or state.flight is not None:
         return state, (_not_pending(event),)
     done = answered(
         event.pair, event.request_id, accepted=False, message=f"the proposed trade in {event.pair} was rejected"

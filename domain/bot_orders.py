@@ -101,8 +101,8 @@ def order_accepted(state: BotState, event: OrderAccepted) -> Stepped:
     flight = _flight(state, event.order.order_id)
     if flight is None:
         return state, ()
-    answer = _answer(state, flight, accepted=True, message=f"the order for {state.pair} was accepted")
-    return replace(state, flight=replace(flight, accepted=True, request_id=None)), answer
+    state = replace(state, flight=replace(flight, accepted=True, request_id=None))
+    return _approved(state, flight, message=f"the order for {state.pair} was accepted")
 
 
 def order_filled(state: BotState, event: OrderFilled, rules: BotRules, now_ms: int) -> Stepped:
@@ -120,12 +120,11 @@ def order_filled(state: BotState, event: OrderFilled, rules: BotRules, now_ms: i
         state = replace(state, reference=Reference(direction=direction, price=event.trade.price))
     if flight is None:
         first = entry and not event.repeated and event.trade.trade_id == event.order.order_id
-        unknown = DecisionMade(decision=_unremembered(state, event, rules))
-        return state, ((unknown,) if first else ())
+        return state, ((DecisionMade(decision=_unremembered(state, event, rules)),) if first else ())
     state = replace(state, flight=None)
     if flight.decision is None:
         return _wait_to_close(state, now_ms), ()
-    answer = _answer(state, flight, accepted=True, message=f"the order for {state.pair} was filled")
+    state, answer = _approved(state, flight, message=f"the order for {state.pair} was filled")
     return state, (DecisionMade(decision=flight.decision), *answer)
 
 
@@ -138,7 +137,7 @@ def order_refused(state: BotState, event: OrderRefused, now_ms: int) -> Stepped:
     if flight.decision is None:
         gone = event.code is Refusal.NO_POSITION
         return (replace(state, closing=None) if gone else _wait_to_close(state, now_ms)), ()
-    answer = _answer(state, flight, accepted=False, message=event.message, code=event.code)
+    answer = _not_done(state, flight, event.message, event.code)
     return state, (DecisionMade(decision=refused(flight.decision, event)), *answer)
 
 
@@ -151,8 +150,15 @@ def order_cancelled(state: BotState, event: OrderCancelled, now_ms: int) -> Step
     if flight.decision is None:
         return _wait_to_close(state, now_ms), ()
     text = "the order expired unfilled"
-    answer = _answer(state, flight, accepted=False, message=text, code=Refusal.SLIPPAGE_EXCEEDED)
+    answer = _not_done(state, flight, text, Refusal.SLIPPAGE_EXCEEDED)
     return state, (DecisionMade(decision=blocked_by(flight.decision, gate="slippage", value=text)), *answer)
+
+
+def withdrawn(state: BotState) -> Stepped:
+    """Let nothing wait any more."""
+    if state.proposal is None:
+        return state, ()
+    return replace(state, proposal=None), (state.proposal.told(state.pair, withdrawn=True),)
 
 
 def _wait_to_close(state: BotState, now_ms: int) -> BotState:
@@ -166,15 +172,23 @@ def _flight(state: BotState, order_id: str) -> Flight | None:
     return flight if flight is not None and flight.command.order_id == order_id else None
 
 
-def _answer(
-    state: BotState, flight: Flight, *, accepted: bool, message: str, code: Refusal | None = None
-) -> tuple[ProposalAnswered, ...]:
+def _approved(state: BotState, flight: Flight, *, message: str) -> Stepped:
+    """Answer the operator who accepted the trade, if one did: it does not wait any more."""
+    if flight.request_id is None:
+        return state, ()
+    answer = ProposalAnswered(
+        pair=state.pair, request_id=flight.request_id, accepted=True, message=message, refusal=None
+    )
+    state, told = withdrawn(state)
+    return state, (answer, *told)
+
+
+def _not_done(state: BotState, flight: Flight, message: str, code: Refusal) -> tuple[ProposalAnswered, ...]:
+    """Tell the operator who accepted the trade, if one did, why it came to nothing; it goes on waiting."""
     if flight.request_id is None:
         return ()
     return (
-        ProposalAnswered(
-            pair=state.pair, request_id=flight.request_id, accepted=accepted, message=message, refusal=code
-        ),
+        ProposalAnswered(pair=state.pair, request_id=flight.request_id, accepted=False, message=message, refusal=code),
     )
 
 

@@ -18,7 +18,7 @@ from domain.trading import Account, BotStatistics, Control, Direction, OrderSour
 
 DAY_MS = 86_400_000
 RESEND_MS = 5_000  # an order nobody answered is told again after this long
-CANDLES_LATE = 2.5  # candles a price without a book may be old
+CANDLES_LATE = 2.5  # candles for which the market may be silent about a pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,7 @@ class BotState:
     connection: MarketState | None = None  # of the whole connection
     freshness: MarketState | None = None  # of this pair
     candle_ms: int | None = None  # finest candles seen to close
+    seen_ms: int = 0  # exchange time of the newest quote or closed candle
     # broker
     account: Account | None = None
     day_equity: Decimal | None = None  # first equity of the account's UTC day
@@ -125,7 +126,10 @@ class BotState:
 
 
 def market_fault(state: BotState, rules: BotRules, *, now_ms: int) -> str | None:
-    """Return why prices cannot be relied on now, or None."""
+    """Return why prices cannot be relied on now, or None.
+
+    The market says when a pair is stale; the limit here is for a market that says nothing at all any more.
+    """
     quote = state.quote
     if quote is None:
         return "no price yet"
@@ -134,12 +138,8 @@ def market_fault(state: BotState, rules: BotRules, *, now_ms: int) -> str | None
             return f"the market is {market_state}"
     if quote.stale:
         return f"the price is stale since {clock(quote.event_ms)}"
-    limit = (
-        rules.stale_after_ms if quote.bid is not None else round((state.candle_ms or INTERVAL_MS["1m"]) * CANDLES_LATE)
-    )
-    if now_ms - quote.event_ms > limit:
-        return f"the newest price is of {clock(quote.event_ms)}"
-    return None
+    limit = max(rules.stale_after_ms, round((state.candle_ms or INTERVAL_MS["1m"]) * CANDLES_LATE))
+    return f"nothing newer than {clock(state.seen_ms)} came" if now_ms - state.seen_ms > limit else None
 
 
 def account_fault(state: BotState) -> str | None:
@@ -175,12 +175,16 @@ def last_entry_ms(state: BotState) -> int | None:
     return max(opened, default=None)
 
 
-def open_trades(state: BotState) -> int:
-    """Return how many pairs have a position or an order that will open one."""
+def open_trades(state: BotState, *, now_ms: int) -> int:
+    """Return how many pairs have a position, or an order of an earlier moment that will open one.
+
+    Orders of this very moment are left to the exchange, which sees them one after another: whether their news has come
+    here yet is chance.
+    """
     if state.account is None:
         return 0
-    opening = {order.pair for order in state.account.orders if not order.reduce_only}
-    return len(opening - {state.pair} | {position.pair for position in state.account.positions})
+    waiting = {order.pair for order in state.account.orders if not order.reduce_only and order.created_ms < now_ms}
+    return len(waiting | {position.pair for position in state.account.positions})
 
 
 def day_start_equity(before: Account | None, known: Decimal | None, account: Account) -> Decimal:
@@ -233,7 +237,7 @@ def situation_of(
         cooldown_cleared_ms=state.cooldown_cleared_ms,
         found_ms=None if approved else state.found_ms,
         trades_today=trades_today(state, now_ms=now_ms),
-        open_trades=open_trades(state),
+        open_trades=open_trades(state, now_ms=now_ms),
         position=state.position,
         in_flight=state.flight is not None,
         signal=signal,

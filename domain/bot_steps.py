@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from domain import bot_state as facts
 from domain.analysis import Action, Features, Signal
-from domain.bot_approvals import accept_trade, proposed, reject_trade, turned, withdrawn
+from domain.bot_approvals import accept_trade, proposed, reject_trade, turned
 from domain.bot_orders import (
     Stepped,
     again,
@@ -21,6 +21,7 @@ from domain.bot_orders import (
     order_filled,
     order_refused,
     ordered,
+    withdrawn,
 )
 from domain.bot_rules import BotRules
 from domain.bot_state import BotState, Closing, Reference
@@ -144,14 +145,15 @@ def _told(state: BotState, event: object, rules: BotRules, now_ms: int) -> BotSt
             return replace(state, freshness=event.state)
         case CandleClosed() if event.interval in INTERVAL_MS:
             length = INTERVAL_MS[event.interval]
-            return replace(state, candle_ms=min(state.candle_ms or length, length))
+            seen_ms = max(state.seen_ms, event.candle.open_ms + length)
+            return replace(state, candle_ms=min(state.candle_ms or length, length), seen_ms=seen_ms)
         case _:
             return state
 
 
 def _quote_changed(state: BotState, event: QuoteChanged, rules: BotRules, now_ms: int) -> Stepped:
     """A move of `reversal_threshold` against the last trade or find ends the rests and asks for analysis at once."""
-    state = replace(state, quote=event.quote)
+    state = replace(state, quote=event.quote, seen_ms=max(state.seen_ms, event.quote.event_ms))
     reference, threshold = state.reference, rules.reversal_threshold
     if reference is None or not threshold:
         return state, ()

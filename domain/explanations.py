@@ -37,6 +37,11 @@ def blocked(pair: str, check: GateCheck) -> str:
     return f"No trade in {pair}: {reason}."
 
 
+def not_taken(pair: str, reason: str) -> str:
+    """Return why the exchange did not take an order for `pair`."""
+    return f"No trade in {pair}: the exchange did not take the order: {reason.removesuffix('.')}."
+
+
 def traded(pair: str, plan: TradePlan, signal: Signal, *, votes: int) -> str:
     """Return what was ordered for `pair`, and on whose word."""
     verb = "Bought" if plan.direction is Direction.LONG else "Sold short"

@@ -171,8 +171,7 @@ def _daily_trades(s: Situation, rules: BotRules) -> _Answer:
 
 
 def _concurrent_trades(s: Situation, rules: BotRules) -> _Answer:
-    others = s.open_trades - (1 if s.position is not None else 0)  # this pair's own is the next gate's matter
-    return str(others), f"< {rules.max_concurrent_trades}", others < rules.max_concurrent_trades
+    return str(s.open_trades), f"< {rules.max_concurrent_trades}", s.open_trades < rules.max_concurrent_trades
 
 
 def _position_open(s: Situation, rules: BotRules) -> _Answer:

@@ -25,6 +25,7 @@ _GATE_OF = {
     Refusal.PAIR_DISABLED: "pair_disabled",
     Refusal.UNKNOWN_SYMBOL: "pair_disabled",
     Refusal.DUPLICATE_ORDER: "position_open",
+    Refusal.BAD_MESSAGE: "risk_reward",  # a stop or target the exchange does not take
 }  # the rest speaks of prices or the ledger: data_stale
 
 
@@ -183,7 +184,7 @@ def blocked_by(decision: Decision, *, gate: str, value: str) -> Decision:
         decision,
         outcome=Outcome.BLOCKED,
         gate=gate,
-        explanation=explanations.blocked(decision.pair, failed),
+        explanation=explanations.not_taken(decision.pair, value),
         checks=(*before, failed),
         order_id=None,
     )
