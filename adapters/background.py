@@ -24,6 +24,11 @@ class BackgroundWriter:
         self._greenlet: gevent.Greenlet[[], None] | None = None
         self._closed = False
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is being written."""
+        return self._greenlet is not None
+
     def wake(self) -> None:
         """Begin to write, unless that is going on; returns at once."""
         if self._greenlet is None and not self._closed:

@@ -36,7 +36,7 @@ def connect(uri: str, *listeners: pymongo.monitoring._EventListener) -> MongoCli
             retryWrites=True,
             tz_aware=True,
             appname="quorum",
-            event_listeners=listeners or None,
+            event_listeners=list(listeners),
         )
     except (InvalidURI, ConfigurationError, ValueError, TypeError) as error:
         kind = type(error).__name__

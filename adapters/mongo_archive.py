@@ -7,18 +7,18 @@ from typing import Any
 from bson import ObjectId
 from bson.errors import BSONError
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DocumentTooLarge, PyMongoError
+from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure, PyMongoError
 
 from adapters.background import BackgroundWriter
 from adapters.clock import SystemClock
 from adapters.mongo_codec import CODEC, date
+from adapters.mongo_schema import DUPLICATE_KEY, UNSTORABLE
 from domain.ports import JournalDocument
 
 log = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 10_000
 BATCH = 200
-DUPLICATE_KEY = 11000
 
 
 class MongoArchive:
@@ -90,7 +90,9 @@ class MongoArchive:
             refused = [e for e in error.details.get("writeErrors", []) if e.get("code") != DUPLICATE_KEY]
             if refused:
                 log.error("%s of %s were refused, code %s", len(refused), collection, refused[0].get("code"))
-        except (BSONError, DocumentTooLarge, ArithmeticError) as error:
+        except (BSONError, DocumentTooLarge, ArithmeticError, OperationFailure) as error:
+            if isinstance(error, OperationFailure) and error.code not in UNSTORABLE:
+                raise
             if len(batch) > 1:
                 for document in batch:
                     self._insert(collection, [document])

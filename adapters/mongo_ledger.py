@@ -16,14 +16,13 @@ from pymongo.write_concern import WriteConcern
 
 from adapters.mongo_codec import CODEC, journal_bson
 from adapters.mongo_projections import MongoProjections
-from adapters.mongo_schema import JOURNAL
+from adapters.mongo_schema import DUPLICATE_KEY, JOURNAL, UNSTORABLE, VALIDATION_FAILED
 from domain.errors import InvariantError, LedgerCorrupt, LedgerFenced, LedgerUnavailable
 from domain.ports import Head, JournalDocument
 
 log = logging.getLogger(__name__)
 
 GENESIS = "0" * 64
-DUPLICATE_KEY, VALIDATION_FAILED = 11000, 121
 PAGE = 500  # documents decoded without letting others run
 REMEMBERED = 20_000  # acknowledged documents kept to heal a server that lost some
 _WITHOUT_SEQ = Head(seq=0, hash=GENESIS)
@@ -121,6 +120,8 @@ class MongoLedger:
             self._insert(documents)
         except PyMongoError as error:
             self._losses_seen = -1
+            if getattr(error, "code", None) in UNSTORABLE:
+                raise InvariantError("a journal document must fit into BSON, was malformed or too large") from error
             _unavailable("written", error)
         except (BSONError, ArithmeticError) as error:
             raise InvariantError(f"a journal document must fit into BSON, did not: {error}") from error

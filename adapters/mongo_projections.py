@@ -11,12 +11,12 @@ from pymongo.errors import BulkWriteError
 
 from adapters.background import BackgroundWriter
 from adapters.mongo_codec import CODEC
+from adapters.mongo_schema import DUPLICATE_KEY
 from domain.ports import JournalDocument
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
-DUPLICATE_KEY = 11000  # on the upsert: a newer value is there already
 
 
 class MongoProjections:
@@ -57,6 +57,7 @@ class MongoProjections:
         try:
             self._database.get_collection(collection, codec_options=CODEC).bulk_write(writes, ordered=False)
         except BulkWriteError as error:
+            # a duplicate key on the upsert: a newer value is there already
             refused = [e for e in error.details.get("writeErrors", []) if e.get("code") != DUPLICATE_KEY]
             if refused:
                 log.error("%s values of %s were refused, code %s", len(refused), collection, refused[0].get("code"))

@@ -8,7 +8,8 @@ from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 
 DAY_SECONDS = 86_400
-NAMESPACE_EXISTS = 48
+NAMESPACE_EXISTS, DUPLICATE_KEY, VALIDATION_FAILED = 48, 11000, 121  # codes of the server
+UNSTORABLE = (22, 10334)  # its codes for a document that is malformed or larger than 16 MiB
 JOURNAL = "journal"
 BUDGET = "llm_budget"
 RETENTION_DAYS = {  # equity and the journal are kept for ever

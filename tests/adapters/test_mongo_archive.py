@@ -1,0 +1,88 @@
+import os
+import signal
+from decimal import Decimal
+
+import gevent
+import pytest
+
+from adapters.mongo_archive import MongoArchive
+
+
+def flushed(stores) -> None:
+    with gevent.Timeout(20):
+        while stores.archive.pending:
+            gevent.sleep(0.005)
+
+
+def test_the_newest_documents_come_first(stores):
+    for ts in (3, 1, 2):
+        stores.archive.save("opinions", {"_id": f"o:{ts}", "ts": ts, "confidence": 0.5, "price": Decimal("1.50")})
+    flushed(stores)
+    found = stores.archive.recent("opinions", limit=2)
+    assert found == (
+        {"_id": "o:3", "ts": 3, "confidence": 0.5, "price": Decimal("1.50")},
+        {"_id": "o:2", "ts": 2, "confidence": 0.5, "price": Decimal("1.50")},
+    )
+
+
+def test_documents_are_selected_by_their_fields(stores):
+    for ts in range(4):
+        stores.archive.save("decisions", {"_id": f"d:{ts}", "ts": ts, "symbol": "BTCUSDT" if ts % 2 else "ETHUSDT"})
+    flushed(stores)
+    found = stores.archive.recent("decisions", limit=10, where={"symbol": "BTCUSDT"})
+    assert [document["_id"] for document in found] == ["d:3", "d:1"]
+
+
+def test_the_same_id_is_kept_once(stores):
+    stores.archive.save("news", {"_id": "n:1", "ts": 1, "title": "first"})
+    stores.archive.save("news", {"_id": "n:1", "ts": 1, "title": "second"})
+    stores.archive.save("news", {"_id": "n:2", "ts": 2, "title": "third"})
+    flushed(stores)
+    assert [document["title"] for document in stores.archive.recent("news", limit=9)] == ["third", "first"]
+
+
+def test_the_callers_document_is_not_changed(stores):
+    document = {"ts": 1}
+    stores.archive.save("equity", document)
+    assert document == {"ts": 1}
+
+
+def test_what_expires_carries_a_date_and_its_index(stores):
+    stores.archive.save("news", {"_id": "n:1", "ts": 1})
+    flushed(stores)
+    news = stores.client[stores.name]["news"]
+    assert news.find_one()["stored_at"].tzinfo is not None
+    assert news.index_information()["retention"]["expireAfterSeconds"] == 30 * 86_400
+    assert "retention" not in stores.client[stores.name]["equity"].index_information()
+    assert "retention" not in stores.client[stores.name]["journal"].index_information()
+
+
+def test_the_oldest_document_is_dropped_when_too_many_wait(stores):
+    archive = MongoArchive(stores.client[stores.name], queue_limit=3)
+    for ts in range(5):
+        archive.save("equity", {"_id": str(ts), "ts": ts})
+    assert (archive.pending, archive.dropped) == (3, 2)
+    assert archive.close(timeout_seconds=5)
+    assert [document["_id"] for document in archive.recent("equity", limit=9)] == ["4", "3", "2"]
+
+
+@pytest.mark.parametrize("bad", [{"x": object()}, {"x": 2**70}, {"x": "y" * 17_000_000}])
+def test_a_document_that_cannot_be_stored_does_not_hold_up_the_others(stores, bad):
+    for number, more in enumerate(({}, bad, {})):
+        stores.archive.save("llm_calls", {"_id": str(number), "ts": number, **more})
+    flushed(stores)
+    assert [document["_id"] for document in stores.archive.recent("llm_calls", limit=9)] == ["2", "0"]
+
+
+@pytest.mark.slow
+def test_a_frozen_database_is_waited_for_and_reads_are_empty(stores, mongod):
+    os.kill(mongod.pid, signal.SIGSTOP)
+    try:
+        stores.archive.save("equity", {"_id": "1", "ts": 1})
+        with gevent.Timeout(8):
+            assert stores.archive.recent("equity", limit=1) == ()
+        assert stores.archive.pending == 1
+    finally:
+        os.kill(mongod.pid, signal.SIGCONT)
+    flushed(stores)
+    assert [document["_id"] for document in stores.archive.recent("equity", limit=9)] == ["1"]
