@@ -203,8 +203,9 @@ class Conversation:
             return {}
         gathered, self._waiting = self._waiting, {}
         late = {pair: each for pair, each in gathered.items() if each.deadline_ms - now_ms <= MARGIN_MS}
+        due = {pair: gathered[pair] for pair in sorted(gathered) if pair not in late}
         self._withhold_all(late, "the question was out of time before the call")
-        return {pair: gathered[pair] for pair in sorted(gathered) if pair not in late}
+        return due
 
     def _first_messages(self, due: dict[str, FormOpinion], now_ms: int) -> tuple[tuple[str, str], ...]:
         shown = [request.features for request in due.values()]
