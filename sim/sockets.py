@@ -15,6 +15,7 @@ from geventwebsocket.websocket import Header, Stream, WebSocket
 
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 MAX_MESSAGE = 64 * 1024  # bytes from a client
+LINGER_SECONDS = 1.0
 MAX_QUEUED = 4096  # frames; a client that slow is cut, as Binance does
 
 
@@ -61,6 +62,11 @@ class Session:
         """Send a close frame behind what is queued, then cut."""
         self.send(encode_frame(CLOSE, struct.pack("!H", code) + reason.encode()))
         self.send(b"")  # the writer ends here
+
+    def finish(self) -> None:
+        """Wait until what is queued is written, or nobody takes it."""
+        self._writer.join(timeout=LINGER_SECONDS)
+        self.cut()
 
     def cut(self) -> None:
         """End the connection at once."""

@@ -109,6 +109,7 @@ class StreamServer:
             self._unsubscribe(session, list(session.streams))
             self._sessions.pop(session, None)
             session.close(1000)
+            session.finish()
 
     # --- what clients ask ---------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sim import wire
-from sim.book import GRID_MS, difference
+from sim.book import GRID_MS, Level, difference
 from sim.candles import INTERVALS, end_of, open_of
 from sim.market import PairMarket, SimulatedMarket
 
@@ -115,11 +115,23 @@ class Differences:
         grid = now_ms // GRID_MS // self._grids * self._grids
         if grid <= self._sent:
             return []
-        books, before = self._pair.books, self._pair.books.book(self._sent, BOOK_LEVELS)
-        after = books.book(grid, BOOK_LEVELS)
-        first_id, self._sent = before.update_id + 1, grid
-        bids, asks = difference(before.bids, after.bids), difference(before.asks, after.asks)
-        return [wire.encode(wire.depth_event(self._pair.listing, first_id, after.update_id, bids, asks, now_ms))]
+        first_id, last_id = self._pair.books.update_id(self._sent) + 1, self._pair.books.update_id(grid)
+        bids, asks = self._changes(grid)
+        self._sent = grid
+        return [wire.encode(wire.depth_event(self._pair.listing, first_id, last_id, bids, asks, now_ms))]
+
+    def _changes(self, grid: int) -> tuple[list[Level], list[Level]]:
+        """Return each level that changed at any time since, even if it is as it was: a snapshot may be younger."""
+        bids: dict[int, int] = {}
+        asks: dict[int, int] = {}
+        before = self._pair.books.book(self._sent, BOOK_LEVELS)
+        late = grid - self._sent > LATE_MS // GRID_MS
+        for step in (grid,) if late else range(self._sent + 1, grid + 1):
+            after = self._pair.books.book(step, BOOK_LEVELS)
+            bids.update(difference(before.bids, after.bids))
+            asks.update(difference(before.asks, after.asks))
+            before = after
+        return list(bids.items()), list(asks.items())
 
 
 class Klines:
