@@ -94,6 +94,6 @@ class Pages:
             return None
         try:
             found = self._root.joinpath(*steps).resolve()
-        except (OSError, ValueError):
+            return found if found.is_relative_to(self._root) and found.is_file() else None
+        except (OSError, ValueError):  # a name no file can have
             return None
-        return found if found.is_relative_to(self._root) and found.is_file() else None

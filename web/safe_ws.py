@@ -195,7 +195,8 @@ class SafeWebSocketHandler(WebSocketHandler):  # type: ignore[misc]  # the libra
 
     def handle(self) -> None:
         try:
-            super().handle()
+            with contextlib.suppress(OSError):  # the peer has gone, or was cut
+                super().handle()
         finally:
             limit = self.__dict__.pop("_head_limit", None)
             if limit is not None:
