@@ -13,10 +13,10 @@ from domain.bot_steps import AnalyseNow, RoundCompleted, RoundSkipped, RulesAppl
 from domain.candles import CandleSeries, Merge
 from domain.decision_documents import decision_document
 from domain.errors import SettingsError
-from domain.features import build_features
+from domain.features import LAST_CANDLES, CandleColumns, build_features
 from domain.gates import clock as time_text
 from domain.gates import find_ends
-from domain.market import INTERVAL_MS, Candle, Source, Ticker
+from domain.market import INTERVAL_MS, Source, Ticker
 from domain.messages import (
     AcceptTrade,
     AccountChanged,
@@ -293,13 +293,11 @@ class BotActor(Actor):
     def _features(self, now_ms: int) -> Features:
         state = self._state
         assert state.quote is not None  # market_fault() named it otherwise
-        candles: dict[str, tuple[Candle, ...]] = {
-            interval: series.last(series.capacity) for interval, series in self._series.items()
-        }
         return build_features(
             pair=self._pair,
             quote=state.quote,
-            candles=candles,
+            candles={interval: series.last(LAST_CANDLES) for interval, series in self._series.items()},
+            columns={interval: _columns(series) for interval, series in self._series.items()},
             headlines=tuple(self._news.values()),
             fear_greed=self._fear_greed,
             ticker=self._ticker,
@@ -473,3 +471,8 @@ class BotActor(Actor):
             if self._woken_at.get(key) != at_ms:
                 self._woken_at[key] = at_ms
                 self._timers.after(max(0, at_ms - now_ms) / 1000, self.name, key)
+
+
+def _columns(series: CandleSeries) -> CandleColumns:
+    opens, highs, lows, closes, volumes = series.columns()
+    return CandleColumns(open_ms=series.open_times(), open=opens, high=highs, low=lows, close=closes, volume=volumes)

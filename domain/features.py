@@ -92,6 +92,7 @@ def build_features(
     ticker: Ticker | None = None,
     position: Position | None = None,
     news_since_ms: int = 0,
+    columns: Mapping[str, CandleColumns] | None = None,
 ) -> Features:
     """Return what analysts are shown of `pair` now.
 
@@ -104,6 +105,7 @@ def build_features(
         ticker: 24 h statistics, if known.
         position: the pair's open position, if any.
         news_since_ms: older headlines are left out.
+        columns: series that are known as arrays; then `candles` may hold only the newest 20 of them.
 
     Raises:
         InvariantError: a candle holds a number that is not finite.
@@ -115,7 +117,7 @@ def build_features(
         source=quote.source.value,
         change_24h_percent=float(ticker.change_percent) if ticker else None,
         intervals=tuple(
-            interval_features(interval, candle_columns(candles[interval]))
+            interval_features(interval, (columns or {}).get(interval) or candle_columns(candles[interval]))
             for interval in sorted(candles, key=_length_ms)
             if candles[interval]
         ),
