@@ -63,7 +63,6 @@ class _Pair:
     seen_ms: int = 0  # clock time of the last news
     stale: bool = False
     told_ms: int = 0  # event time of the quote as last told
-    fetching: dict[str, SendTrades] = field(default_factory=dict)  # under way: trades wait for the answers
 
 
 class MarketActor(Actor):
@@ -184,9 +183,8 @@ class MarketActor(Actor):
         if not state.tape.add(message.trade):
             self._refuse(message.pair, "trade_repeated")
             return
-        if not state.fetching:
-            printed = TradePrinted(pair=message.pair, trade=message.trade, catch_up=message.catch_up)
-            self._peers.tell(BROKER, printed)
+        printed = TradePrinted(pair=message.pair, trade=message.trade, catch_up=message.catch_up)
+        self._peers.tell(BROKER, printed)
         if not message.catch_up:
             self._seen(message.pair, state)
         self._take_price(message.pair, state, message.trade.price, message.trade.traded_ms)
@@ -325,7 +323,6 @@ class MarketActor(Actor):
                 trades = state.tape.since(since_ms=message.since_ms, since_trade_id=message.since_trade_id)
                 self._peers.tell(BROKER, _missed(message, trades, ()))
                 return
-            state.fetching[message.request_id] = message
         elif state.finest is not None:
             series = state.series[state.finest]
             if series.oldest is not None and series.oldest.open_ms <= message.since_ms:
@@ -339,12 +336,8 @@ class MarketActor(Actor):
         )
 
     def _on_trades_fetched(self, message: TradesFetched) -> None:
-        state = self._pairs.get(message.pair)
-        if state is None:
-            return
+        """Pass the answer on. What was printed meanwhile may be in it too: the broker recognises it."""
         trades = tuple(trade for trade in message.trades if market_checks.trade_fault(trade) is None)
-        if (request := state.fetching.pop(message.request_id, None)) is not None:
-            trades += _printed_since(state.tape, request, trades, message.candles)  # waited for this answer
         missed = MissedTrades(pair=message.pair, trades=trades, candles=message.candles, request_id=message.request_id)
         self._peers.tell(BROKER, missed)
 
@@ -426,6 +419,8 @@ class MarketActor(Actor):
     def _send_quote(self, state: _Pair, quote: Quote) -> None:
         state.told_ms = quote.event_ms
         changed = QuoteChanged(quote=quote)
+        if self._source.has_books and state.tape.newest is None:
+            self._peers.tell(BROKER, changed)  # until trades show it the price
         self._tell_bot(state, changed)
         self._peers.tell(HUB, changed)
 
@@ -480,14 +475,3 @@ def _history(request: SendCandles, series: CandleSeries | None) -> CandleHistory
 
 def _missed(request: SendTrades, trades: tuple[PublicTrade, ...], candles: tuple[Candle, ...]) -> MissedTrades:
     return MissedTrades(pair=request.pair, trades=trades, candles=candles, request_id=request.request_id)
-
-
-def _printed_since(
-    tape: TradeTape, request: SendTrades, trades: tuple[PublicTrade, ...], candles: tuple[Candle, ...]
-) -> tuple[PublicTrade, ...]:
-    """Return what the tape has after the last of the fetched trades, or of the candles that stand in."""
-    if trades:
-        return tape.since(since_ms=trades[-1].traded_ms, since_trade_id=trades[-1].trade_id)
-    if candles:
-        return tape.since(since_ms=candles[-1].open_ms + DEFAULT_CANDLE_MS - 1, since_trade_id=None)
-    return tape.since(since_ms=request.since_ms, since_trade_id=request.since_trade_id)

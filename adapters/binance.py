@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import gevent
 import msgspec
@@ -19,6 +19,7 @@ from adapters import binance_catch_up as catch_up
 from adapters import binance_wire as wire
 from adapters.binance_feed import PairFeed
 from adapters.binance_rest import BinanceRest
+from adapters.binance_rest import probe_binance as probe_binance  # part of this module's interface
 from adapters.binance_streams import FAILS_UNTIL_UNREACHABLE, Down, StreamGroup, groups_of
 from adapters.weight_governor import WeightGovernor
 from domain.errors import QuorumError, SourceUnavailable
@@ -44,6 +45,7 @@ LAG_SECONDS, LAG_TRIES = 0.5, 3  # REST may know the newest trades a little late
 RULES_SECONDS = 3600.0  # the exchange's filters change now and then
 CLOCK_WARNING_MS = 1000
 HISTORY_LIMIT = 1000
+SAY_AGAIN_SECONDS = 1.0  # another sentence about the same state waits at least this long
 TICKERS_AT_ONCE = 100
 
 _decoders: dict[str, msgspec.json.Decoder[object]] = {
@@ -61,6 +63,14 @@ class _Group:
     feeds: list[PairFeed]
     streams: StreamGroup | None = None
     flowing: bool = False
+
+
+class _Wanted(NamedTuple):
+    """A request for missed trades."""
+
+    request_id: str
+    since_ms: int
+    since_trade_id: int | None
 
 
 @dataclass(slots=True)
@@ -123,7 +133,8 @@ class BinanceSource:
         self._monotonic = monotonic
         self._run = _Run()
         self._said: tuple[MarketState, str] | None = None
-        self._fetches: dict[str, tuple[str, int, int | None]] = {}  # request id -> pair, since ms, since id
+        self._said_at = 0.0
+        self._wanted: dict[str, _Wanted] = {}  # per pair: trades asked for and not told yet
 
     # --- port -------------------------------------------------------------------------------------------------------
 
@@ -132,8 +143,8 @@ class BinanceSource:
         self._run = _Run()
         self._said = None
         self._spawn(self._connect)
-        for request_id in tuple(self._fetches):  # asked before the restart, not answered yet
-            self._spawn(self._fetch, request_id)
+        for pair in self._wanted:  # asked for before the restart
+            self._spawn(self._fetch, pair)
 
     def stop(self) -> None:
         """End all connections and requests at once."""
@@ -144,9 +155,14 @@ class BinanceSource:
         self._run = _Run()
 
     def fetch_trades(self, pair: str, *, since_ms: int, since_trade_id: int | None, request_id: str) -> None:
-        """Fetch all trades after that moment in the background, however long it takes; told as TradesFetched."""
-        self._fetches[request_id] = (pair, since_ms, since_trade_id)
-        self._spawn(self._fetch, request_id)
+        """Fetch all trades after that moment in the background, however long it takes; told as TradesFetched.
+
+        A newer request for the same pair replaces one that is under way.
+        """
+        under_way = pair in self._wanted
+        self._wanted[pair] = _Wanted(request_id, since_ms, since_trade_id)
+        if not under_way:
+            self._spawn(self._fetch, pair)
 
     # --- start ------------------------------------------------------------------------------------------------------
 
@@ -285,7 +301,7 @@ class BinanceSource:
         self._say_live()
 
     def _say_live(self) -> None:
-        if not self._run.catching_up and all(group.flowing for group in self._run.groups):
+        if not self._run.catching_up and not self._run.repairing and all(group.flowing for group in self._run.groups):
             urls = dict.fromkeys(group.streams.url for group in self._run.groups if group.streams is not None)
             self._say(MarketState.LIVE, f"live from {', '.join(urls)}")
 
@@ -303,6 +319,7 @@ class BinanceSource:
         finally:
             self._run.repairing.discard(feed.pair)
         feed.release(trades, candles)
+        self._say_live()
 
     def _fetch_missing(self, feed: PairFeed) -> tuple[tuple[PublicTrade, ...], list[tuple[str, Candle]]]:
         give_up = self._monotonic() + GIVE_UP_GAP_SECONDS
@@ -338,19 +355,25 @@ class BinanceSource:
         trades = catch_up.trades_after(self._rest, feed.pair, last_id=last.trade_id, last_ms=last.traded_ms)
         return trades, candles
 
-    def _fetch(self, request_id: str) -> None:
-        pair, since_ms, since_trade_id = self._fetches[request_id]
-        ask = partial(
-            catch_up.missed,
+    def _fetch(self, pair: str) -> None:
+        while True:
+            asked = self._wanted[pair]
+            trades, candles = self._insist(partial(self._missed, pair, asked), None)
+            wanted = self._wanted[pair]
+            if (wanted.since_ms, wanted.since_trade_id) == (asked.since_ms, asked.since_trade_id):
+                del self._wanted[pair]
+                fetched = TradesFetched(pair=pair, trades=trades, candles=candles, request_id=wanted.request_id)
+                self._tell(fetched)
+                return
+
+    def _missed(self, pair: str, wanted: _Wanted) -> tuple[tuple[PublicTrade, ...], tuple[Candle, ...]]:
+        return catch_up.missed(
             self._rest,
             pair,
-            since_ms=since_ms,
-            since_trade_id=since_trade_id,
+            since_ms=wanted.since_ms,
+            since_trade_id=wanted.since_trade_id,
             exchange_ms=self._exchange_ms(),
         )
-        trades, candles = self._insist(ask, None)
-        self._fetches.pop(request_id, None)
-        self._tell(TradesFetched(pair=pair, trades=trades, candles=candles, request_id=request_id))
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
@@ -389,8 +412,10 @@ class BinanceSource:
         return self._clock.now_ms() + self.offset_ms
 
     def _say(self, state: MarketState, message: str) -> None:
-        if self._said != (state, message):
-            self._said = (state, message)
+        now = self._monotonic()
+        same_state = self._said is not None and self._said[0] == state
+        if self._said != (state, message) and not (same_state and now - self._said_at < SAY_AGAIN_SECONDS):
+            self._said, self._said_at = (state, message), now
             self._tell(SourceStatusChanged(state=state, message=message, at_ms=self._clock.now_ms()))
 
     def _spawn(self, job: Callable[..., None], *args: object) -> None:

@@ -18,7 +18,7 @@ from domain.market import INTERVAL_MS, Candle
 PAGE = 1000  # the most rows Binance gives in one answer
 MAX_BODY_BYTES = 64 * 2**20  # exchangeInfo of all pairs is about 20 MiB
 INVALID_SYMBOL = -1121
-_BLOCKED = {401, 403, 407, 409, 451}  # this host does not want us: another may
+_BLOCKED = {401, 403, 407, 409}  # this host does not want us: another may
 _TOO_MANY = {418, 429}
 _WEIGHTS = {"time": 1, "exchangeInfo": 20, "klines": 2, "trades": 25, "historicalTrades": 25, "aggTrades": 4}
 
@@ -186,6 +186,8 @@ class BinanceRest:
             seconds = _retry_after(answer, 60.0 if status == 429 else 120.0)
             self._governor.block(seconds)
             raise SourceUnavailable(f"{url} asks us to wait {seconds:g} s (HTTP {status})", retry_after_seconds=seconds)
+        if status == 451:
+            raise _NextUrl("HTTP 451: it does not serve this location")
         code, reason = _error_body(body)
         if status in _BLOCKED or status >= 500 or 300 <= status < 400 or not code:
             raise _NextUrl(f"HTTP {status}{': ' + reason if reason else ''}")

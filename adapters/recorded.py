@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 
 import gevent
 
@@ -36,11 +37,21 @@ class RecordedSource:
         clock: says when an event is due.
         speed: how many times faster than real time `clock` runs; 0 when a driver steps through `events`.
         history: candles kept of each series.
+        resume_ms: what is older counts as played: an earlier run goes on from there.
     """
 
     kind = Source.RECORDED
 
-    def __init__(self, *, recording: Recording, peers: Peers, clock: Clock, speed: float, history: int = 500) -> None:
+    def __init__(
+        self,
+        *,
+        recording: Recording,
+        peers: Peers,
+        clock: Clock,
+        speed: float,
+        history: int = 500,
+        resume_ms: int | None = None,
+    ) -> None:
         if speed < 0:
             raise ValueError(f"speed must be >= 0, was {speed}")
         self.has_books = recording.has_books
@@ -59,6 +70,10 @@ class RecordedSource:
         self._tickers: dict[str, Ticker] = {}
         for message in recording.history():
             self._keep_candles(message.pair, message.interval).extend(message.candles)
+        while resume_ms is not None and (event := next(self._played, None)) is not None:
+            if event.time_ms >= resume_ms:
+                self._due = event
+                break
 
     def start(self) -> None:
         """Tell rules, what was played so far and the state; go on playing from there."""
@@ -79,7 +94,8 @@ class RecordedSource:
 
     def events(self) -> Iterator[RecordedEvent]:
         """Return what is still to be played, for a driver that tells the market actor itself."""
-        return self._played
+        due, self._due = self._due, None
+        return self._played if due is None else chain((due,), self._played)
 
     def fetch_trades(self, pair: str, *, since_ms: int, since_trade_id: int | None, request_id: str) -> None:
         """Tell what was played of `pair` after that moment: trades, or candles where only they are recorded."""
