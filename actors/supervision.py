@@ -210,6 +210,9 @@ class SupervisorActor(Actor):
         for name in self._children:
             if name != child.spec.name:
                 self._directory.tell(name, started)
+        if child.spec.name == "hub":  # new to everything
+            for other in self._children.values():
+                self._announce(other)
         self._announce(child)
         if not first:
             self.log.info("%s is back (restart %d)", child.spec.name, len(child.restarts))

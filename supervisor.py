@@ -1,0 +1,732 @@
+"""The service: builds the desk, starts its actors, keeps them alive, stops them. `python supervisor.py --help`."""
+
+from gevent import monkey
+
+monkey.patch_all()  # before any other import: they must all see patched sockets and locks
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.event
+from pydantic import SecretStr
+from pykka import ActorRef
+
+from actors.analyst import AnalystActor
+from actors.bot import BotActor
+from actors.broker import BrokerActor
+from actors.directory import Directory, Handle, PeersOf, Unavailable
+from actors.gevent_actor import Inbox
+from actors.hub import HubActor
+from actors.market import MarketActor
+from actors.news import NewsActor
+from actors.supervision import (
+    ChildSpec,
+    DeathReport,
+    SendActorStates,
+    StartActor,
+    StartChildren,
+    StartFailed,
+    StopChildren,
+    SupervisorActor,
+)
+from actors.timers import GeventTimers, VirtualTimers
+from actors.virtual_time import VirtualDriver
+from adapters.anchor import AnchorFile
+from adapters.binance import BinanceSource
+from adapters.binance_rest import probe_binance
+from adapters.clock import ScaledClock, SystemClock, VirtualClock
+from adapters.cryptopanic import CryptoPanicSource
+from adapters.feargreed import FearGreedSource
+from adapters.logs import set_up_logging
+from adapters.mongo import MongoStores
+from adapters.mongod import EmbeddedMongod
+from adapters.openrouter import OpenRouterEndpoint
+from adapters.recorded import RecordedSource
+from adapters.recording import Recording
+from adapters.rss import RssSource
+from adapters.sentiment import LexiconSentiment
+from adapters.systemd import Notifier
+from adapters.weight_governor import WeightGovernor
+from domain.errors import LedgerCorrupt, LedgerUnavailable, QuorumError, SettingsError
+from domain.headlines import base_asset
+from domain.market import Source
+from domain.messages import ActorStatusChanged, RecordSettings, ReloadSettings, SettingsApplied, SettingsReloaded
+from domain.ports import Clock, MarketSource, ModelEndpoint, MoodSource, NewsSource
+from settings import Settings, as_flat, diff, load_settings, needs_restart, settings_hash
+from sim.world import World
+from web.metrics import ActorFigures, DeskFigures
+from web.server import WebServer
+
+VERSION = "0.1.0"
+SUFFIXES = {Source.BINANCE: "", Source.SIMULATED: "_sim", Source.RECORDED: "_rec"}
+BANNERS = {
+    Source.BINANCE: None,
+    Source.SIMULATED: "Simulated exchange: these are not real prices.",
+    Source.RECORDED: "Recorded market data: these prices are from the past.",
+}
+EXIT_OK, EXIT_FAILED, EXIT_SETTINGS, EXIT_LEDGER = 0, 1, 2, 3
+ANCHOR_SECONDS = 60.0
+STOP_SECONDS = 10.0
+
+log = logging.getLogger("supervisor")
+
+
+# --- the outside world ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Where prices, news and models come from, and the time they live in."""
+
+    source: Source
+    settings: Settings  # with the addresses in force
+    market: MarketSource
+    news: tuple[NewsSource, ...]
+    mood: MoodSource | None
+    endpoint: ModelEndpoint | None
+    clock: Clock
+    timers: GeventTimers | VirtualTimers
+    governor: WeightGovernor | None = None
+    world: World | None = None  # the simulated one
+    recorded: RecordedSource | None = None  # stepped by a driver when its time is virtual
+
+
+def choose_source(settings: Settings) -> Source:
+    """Return where prices come from; `auto` asks Binance once, for 5 s at most."""
+    if settings.market.source != "auto":
+        return Source(settings.market.source)
+    if probe_binance(settings.market.rest_urls):
+        return Source.BINANCE
+    log.warning("Binance cannot be reached: the SIMULATED exchange is used, in a database of its own")
+    return Source.SIMULATED
+
+
+def live_outside(settings: Settings, directory: Directory, source: Source) -> Outside:
+    """Build the connections to Binance, or to a simulated world that is started here."""
+    clock = SystemClock()
+    timers = GeventTimers(peers=directory, clock=clock)
+    world = None
+    if source is Source.SIMULATED:
+        world = World(pairs=tuple(settings.bots.pairs))
+        world.start()
+        settings = _inside(world, settings)
+    governor = WeightGovernor(weight_per_minute=settings.market.weight_per_minute)
+    market = BinanceSource(
+        pairs=tuple(settings.bots.pairs),
+        intervals=settings.market.intervals,
+        rest_urls=settings.market.rest_urls,
+        stream_urls=settings.market.stream_urls,
+        governor=governor,
+        peers=directory,
+        clock=clock,
+        stale_after_seconds=settings.market.stale_after_seconds,
+        history=settings.market.history,
+        kind=source,
+    )
+    return Outside(
+        source=source,
+        settings=settings,
+        market=market,
+        news=_news_sources(settings, world),
+        mood=FearGreedSource(settings.news.fear_greed_url),
+        endpoint=_endpoint(settings, world),
+        clock=clock,
+        timers=timers,
+        governor=governor,
+        world=world,
+    )
+
+
+def _inside(world: World, settings: Settings) -> Settings:
+    """Return the settings with the addresses of the simulated world."""
+    market = {"rest_urls": (world.rest_url,), "stream_urls": (world.stream_url,)}
+    news = {"rss": world.rss_urls, "cryptopanic_url": world.cryptopanic_url, "fear_greed_url": world.fear_greed_url}
+    return settings.model_copy(
+        update={
+            "market": settings.market.model_copy(update=market),
+            "news": settings.news.model_copy(update=news),
+            "llm": settings.llm.model_copy(update={"base_url": world.openrouter_url}),
+        }
+    )
+
+
+def _news_sources(settings: Settings, world: World | None) -> tuple[NewsSource, ...]:
+    sources: list[NewsSource] = [RssSource(url) for url in settings.news.rss]
+    key = settings.secrets.cryptopanic_api_key
+    if key is not None and world is None:
+        currencies = tuple(base_asset(pair) for pair in settings.bots.pairs)
+        sources.append(CryptoPanicSource(url=settings.news.cryptopanic_url, key=key, currencies=currencies))
+    return tuple(sources)
+
+
+def _endpoint(settings: Settings, world: World | None) -> OpenRouterEndpoint | None:
+    key = settings.secrets.openrouter_api_key
+    if key is None and world is None:
+        return None
+    return OpenRouterEndpoint(
+        base_url=settings.llm.base_url,
+        api_key=key.get_secret_value() if key is not None and world is None else "simulated",
+        max_cost_usd_per_call=settings.llm.max_cost_usd_per_call,
+    )
+
+
+def recorded_outside(settings: Settings, directory: Directory, *, speed: float, resume_ms: int | None) -> Outside:
+    """Build a player of `market.recording`: `speed` times real time, or virtual time for 0.
+
+    News feeds are left out: what they say today was not known then.
+    """
+    recording = Recording(
+        settings.market.recording or "", pairs=tuple(settings.bots.pairs), intervals=settings.market.intervals
+    )
+    start_ms = max(recording.first_ms, resume_ms or 0)
+    clock: VirtualClock | ScaledClock
+    timers: GeventTimers | VirtualTimers
+    if speed:
+        clock = ScaledClock(start_ms=start_ms, speed=speed)
+        timers = GeventTimers(peers=directory, clock=clock, speed=speed)
+    else:
+        clock = VirtualClock(start_ms=start_ms)
+        timers = VirtualTimers(peers=directory, clock=clock, resolution_seconds=1.0 if recording.has_books else 60.0)
+    player = RecordedSource(
+        recording=recording,
+        peers=directory,
+        clock=clock,
+        speed=speed,
+        history=settings.market.history,
+        resume_ms=resume_ms,
+    )
+    return Outside(
+        source=Source.RECORDED,
+        settings=settings,
+        market=player,
+        news=(),
+        mood=None,
+        endpoint=_endpoint(settings, None),
+        clock=clock,
+        timers=timers,
+        recorded=player,
+    )
+
+
+# --- the desk ---------------------------------------------------------------------------------------------------------
+
+
+class Desk:
+    """Everything of one running service. `start`, `wait`, `stop`; used by `main` and by system tests."""
+
+    def __init__(self, settings: Settings, *, path: Path, speed: float = 1.0, market: str | None = None) -> None:
+        self.settings = settings
+        self.directory = Directory()
+        self.ended: gevent.event.AsyncResult[tuple[int, str]] = gevent.event.AsyncResult()  # (exit code, reason)
+        self._path = path
+        self._speed = speed
+        self._market = market
+        self._real_timers = GeventTimers(peers=self.directory, clock=SystemClock())  # whatever time the desk lives in
+        self._mongod: EmbeddedMongod | None = None
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._notifier = Notifier.from_environment()
+        self._supervisor: ActorRef[Any] | None = None
+        self._web: WebServer | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the dashboard is."""
+        assert self._web is not None
+        return self._web.address
+
+    def start(self) -> None:
+        """Start everything, in order.
+
+        Raises:
+            QuorumError: one sentence that says what is missing.
+        """
+        probing = gevent.spawn(choose_source, self.settings)
+        uri = self._database_uri()
+        source = probing.get()
+        self.database = self.settings.storage.database + SUFFIXES[source]
+        self._open_stores(uri)
+        self.outside = self._outside(source)
+        self._start_web()
+        self._start_actors()
+        self._spawn(self._anchor)
+        if isinstance(self.outside.timers, VirtualTimers):
+            self._spawn(self._drive)
+        self._notifier.ready()
+
+    def stop(self) -> None:
+        """Stop everything, in reverse; within STOP_SECONDS unless the database hangs."""
+        self._notifier.stopping()
+        if self._web is not None:
+            self._web.stop()
+        gevent.killall(self._greenlets)
+        if self._supervisor is not None:
+            self._ask_supervisor(StopChildren(), STOP_SECONDS)
+            self._supervisor.stop(block=True, timeout=1)
+        if outside := getattr(self, "outside", None):
+            _stop_outside(outside)
+        if stores := getattr(self, "stores", None):
+            self._last_anchor()
+            stores.close()
+        if self._mongod is not None:
+            self._mongod.stop()
+
+    # --- database
+
+    def _database_uri(self) -> str:
+        given = self.settings.secrets.mongodb_uri
+        if given is not None:
+            return given.get_secret_value()
+        self._mongod = EmbeddedMongod(data_dir=self.settings.storage.data_dir, on_gave_up=self._database_gave_up)
+        return self._mongod.start()
+
+    def _database_gave_up(self, sentence: str) -> None:
+        log.error("The embedded database gave up: %s", sentence)
+
+    def _open_stores(self, uri: str) -> None:
+        self.stores = MongoStores(uri=uri, database=self.database)
+        self.stores.prepare()
+        self._anchors = AnchorFile(data_dir=self.settings.storage.data_dir, database=self.database)
+        self._check_anchor()
+
+    def _check_anchor(self) -> None:
+        """A cut-off tail leaves a chain that looks whole: only the anchor outside the database shows it."""
+        anchor, head = self._anchors.last(), self.stores.ledger.head()
+        if anchor is None:
+            return
+        if head is None or head.seq < anchor.seq:
+            found = 0 if head is None else head.seq
+            raise LedgerCorrupt(f"the journal of {self.database} must reach seq {anchor.seq}, ends at {found}")
+        document = next(self.stores.ledger.read(after_seq=anchor.seq - 1))
+        if document["hash"] != anchor.hash:
+            raise LedgerCorrupt(f"the journal of {self.database} has another document at seq {anchor.seq} than before")
+
+    def _anchor(self) -> None:
+        while True:
+            gevent.sleep(ANCHOR_SECONDS)
+            self._last_anchor()
+
+    def _last_anchor(self) -> None:
+        try:
+            if (head := self.stores.ledger.head()) is not None:
+                self._anchors.append(head, ts_ms=SystemClock().now_ms())
+        except (OSError, LedgerUnavailable) as error:
+            log.warning("The journal's head was not anchored: %s", error)
+
+    # --- outside
+
+    def _outside(self, source: Source) -> Outside:
+        if source is not Source.RECORDED:
+            return live_outside(self.settings, self.directory, source)
+        head = self.stores.ledger.head()
+        resume_ms = None
+        if head is not None:  # an earlier run of this recording: go on where it was
+            resume_ms = int(str(next(self.stores.ledger.read(after_seq=head.seq - 1))["ts"]))
+        return recorded_outside(self.settings, self.directory, speed=self._speed, resume_ms=resume_ms)
+
+    def _drive(self) -> None:
+        """Step a recording in virtual time."""
+        recorded, timers, clock = self.outside.recorded, self.outside.timers, self.outside.clock
+        assert recorded is not None and isinstance(timers, VirtualTimers) and isinstance(clock, VirtualClock)
+        VirtualDriver(
+            clock=clock,
+            timers=timers,
+            events=recorded.events(),
+            deliver=partial(self.directory.tell, "market"),
+            quiet=self._quiet,
+        ).run()
+        if (head := self.stores.ledger.head()) is not None:
+            log.info("Journal head: seq %d, hash %s", head.seq, head.hash)
+
+    def _quiet(self) -> bool:
+        endpoint = self.outside.endpoint
+        calls = endpoint.pending if isinstance(endpoint, OpenRouterEndpoint) else 0
+        return calls == 0 and self.directory.quiet()
+
+    # --- actors
+
+    def _start_actors(self) -> None:
+        self._supervisor = SupervisorActor.start(
+            specs=self._specs(),
+            directory=self.directory,
+            timers=self._real_timers,
+            give_up=self._give_up,
+            reload_settings=self._reload,
+            on_sweep=self._on_sweep,
+        )
+        self._supervisor.ask(StartChildren())
+        self.directory.tell("broker", self._record_settings(self.settings, ()))
+
+    def _specs(self) -> tuple[ChildSpec, ...]:
+        outside, settings = self.outside, self.outside.settings
+        assert self._web is not None
+        bots = tuple(f"bot-{pair}" for pair in settings.bots.pairs)
+        common = {"settings": settings, "clock": outside.clock, "timers": outside.timers}
+        archive, analysts = self.stores.archive, tuple(settings.analysts)
+        return (
+            _child("market", MarketActor, **common, source=outside.market, bots=bots),
+            _child(
+                "news",
+                NewsActor,
+                **common,
+                sources=outside.news,
+                mood=outside.mood,
+                sentiment=LexiconSentiment(),
+                archive=archive,
+                bots=bots,
+            ),
+            ChildSpec(
+                name="broker",
+                start=_starter(
+                    BrokerActor,
+                    **common,
+                    store=self.stores.ledger,
+                    archive=archive,
+                    has_books=outside.market.has_books,
+                    source=outside.source,
+                ),
+                start_seconds=300.0,  # recovery reads the journal
+                hang_seconds=30.0,  # longer than any write may take
+                shutdown_seconds=5.0,
+                critical=True,
+                followed_by=bots,
+            ),
+            *(
+                _child(
+                    f"analyst-{name}",
+                    AnalystActor,
+                    **common,
+                    name_in_settings=name,
+                    endpoint=outside.endpoint,
+                    archive=archive,
+                    budget=self.stores.budget,
+                )
+                for name in analysts
+            ),
+            *(
+                _child(
+                    f"bot-{pair}",
+                    BotActor,
+                    **common,
+                    pair=pair,
+                    analysts=analysts,
+                    source=outside.source,
+                    settings_hash=settings_hash(self.settings),
+                    archive=archive,
+                )
+                for pair in settings.bots.pairs
+            ),
+            _child(
+                "hub",
+                HubActor,
+                **{**common, "timers": self._real_timers},  # clients wait in real time
+                notices=self._web.notices,
+                archive=archive,
+                source=outside.source,
+                banner=BANNERS[outside.source],
+                version=VERSION,
+            ),
+        )
+
+    # --- web
+
+    def _start_web(self) -> None:
+        secrets, settings = self.settings.secrets, self.outside.settings
+        self._web = WebServer(
+            settings=settings.server,
+            clock=self.outside.clock,
+            tell=self.directory.tell,
+            health=self._health,
+            figures=self._figures,
+            pairs=tuple(settings.bots.pairs),
+            dist=Path(__file__).parent / "frontend" / "dist",
+            operator_token=_revealed(secrets.hub_operator_token),
+            viewer_token=_revealed(secrets.hub_viewer_token),
+        )
+        try:
+            self._web.start()
+        except OSError as error:
+            where = f"{settings.server.host}:{settings.server.port}"
+            raise StartFailed(f"server.port: must be free, {where} is not ({error.strerror})") from None
+
+    def _health(self) -> dict[str, dict[str, object]]:
+        states: tuple[ActorStatusChanged, ...] = self._ask_supervisor(SendActorStates(), 1.0) or ()
+        actors: dict[str, dict[str, object]] = {
+            status.name: {"state": status.state, "restarts": status.restarts, "mailbox": status.mailbox}
+            | ({"last_error": status.error} if status.error else {})
+            for status in states
+        }
+        actors["supervisor"] = {"state": "running" if states else "not answering"}
+        return actors
+
+    def _figures(self) -> DeskFigures:
+        """What /metrics shows. Collected at each scrape; what does not answer is left out."""
+        states = {status.name: status for status in self._ask_supervisor(SendActorStates(), 1.0) or ()}
+        handles = [handle for name in self.directory.names() if (handle := self.directory.handle(name)) is not None]
+        return DeskFigures(
+            actors=tuple(_actor_figures(handle, states.get(handle.name)) for handle in handles),
+            market_weight_used=self.outside.governor.used() if self.outside.governor else None,
+        )
+
+    # --- supervision
+
+    def _give_up(self, code: int, reason: str) -> None:
+        if not self.ended.ready():
+            self.ended.set((code, reason))
+
+    def _on_sweep(self, healthy: bool) -> None:
+        if healthy:
+            self._notifier.watchdog()
+
+    def _ask_supervisor(self, message: object, timeout: float) -> Any:
+        try:
+            return self.directory.ask("supervisor", message, timeout=timeout)
+        except Unavailable as error:
+            log.warning("%s", error)
+            return None
+
+    def _spawn(self, function: Callable[[], None]) -> None:
+        self._greenlets.append(gevent.spawn(function))
+
+    # --- settings
+
+    def _record_settings(self, settings: Settings, changed: tuple[str, ...]) -> RecordSettings:
+        return RecordSettings(
+            settings_hash=settings_hash(settings),
+            changed=changed,
+            values=as_flat(settings),
+            submitted_ms=self.outside.clock.now_ms(),
+        )
+
+    def _reload(self, message: ReloadSettings) -> SettingsApplied | None:
+        """Read the file again. An invalid one changes nothing; what needs a restart is named and kept as it is."""
+        old = self.settings
+        try:
+            new = load_settings(self._path, market=self._market)
+        except SettingsError as error:
+            log.error("Settings not reloaded:\n%s", error)
+            self._answer_reload(message, error=str(error))
+            return None
+        changed = diff(old, new)
+        self.settings = new
+        self._answer_reload(message, changed=changed)
+        if not changed:
+            return None
+        log.info("Settings reloaded: %s", ", ".join(changed))
+        self.directory.tell("broker", self._record_settings(new, changed))
+        return SettingsApplied(settings=_applied(self.outside.settings, new), settings_hash=settings_hash(new))
+
+    def _answer_reload(
+        self, message: ReloadSettings, *, changed: tuple[str, ...] = (), error: str | None = None
+    ) -> None:
+        answer = SettingsReloaded(
+            changed=changed,
+            restart=needs_restart(changed),
+            settings_hash=settings_hash(self.settings),
+            error=error,
+            request_id=message.request_id,
+        )
+        self.directory.tell(message.reply_to, answer)
+
+
+def _applied(running: Settings, new: Settings) -> Settings:
+    """Return `new` with what needs a restart as it is running: addresses, the tables of pairs and analysts."""
+    pairs = {pair: new.bots.pairs.get(pair, own) for pair, own in running.bots.pairs.items()}
+    analysts = {
+        name: new.analysts[name].model_copy(update={"model": own.model, "role": own.role})
+        if name in new.analysts
+        else own
+        for name, own in running.analysts.items()
+    }
+    kept_market = ("source", "rest_urls", "stream_urls", "intervals", "history", "recording")
+    kept_news = ("cryptopanic_url", "rss", "fear_greed_url")
+    return new.model_copy(
+        update={
+            "bots": new.bots.model_copy(update={"pairs": pairs}),
+            "analysts": analysts,
+            "market": new.market.model_copy(update={key: getattr(running.market, key) for key in kept_market}),
+            "news": new.news.model_copy(update={key: getattr(running.news, key) for key in kept_news}),
+            "llm": new.llm.model_copy(update={"base_url": running.llm.base_url}),
+            "storage": running.storage,
+        }
+    )
+
+
+def _actor_figures(handle: Handle, status: ActorStatusChanged | None) -> ActorFigures:
+    inbox = handle.ref.actor_inbox if handle.ref is not None else None
+    ours = inbox if isinstance(inbox, Inbox) else Inbox()
+    return ActorFigures(
+        name=handle.name,
+        state=status.state if status is not None else "running" if handle.ref is not None else "stopped",
+        restarts=status.restarts if status is not None else 0,
+        mailbox=len(ours),
+        oldest_seconds=ours.oldest_age_seconds(),
+        conflated=ours.conflated,
+        dropped=ours.dropped,
+        handled=ours.handled,
+        undeliverable=handle.undeliverable,
+    )
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+def _starter(actor: type[Any], **arguments: Any) -> StartActor:
+    def start(*, peers: PeersOf, on_death: DeathReport) -> ActorRef[Any]:
+        started: ActorRef[Any] = actor.start(peers=peers, on_death=on_death, **arguments)
+        return started
+
+    return start
+
+
+def _child(name: str, actor: type[Any], **arguments: Any) -> ChildSpec:
+    return ChildSpec(name=name, start=_starter(actor, **arguments))
+
+
+def _stop_outside(outside: Outside) -> None:
+    outside.market.stop()
+    if isinstance(outside.timers, GeventTimers):
+        outside.timers.cancel_all()
+    if outside.world is not None:
+        outside.world.stop()
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="supervisor.py", description="Quorum: the paper-trading desk.")
+    parser.add_argument("--settings", type=Path, default=Path("settings.yaml"), metavar="FILE")
+    sources = ["auto", "binance", "simulated", "recorded"]
+    parser.add_argument("--market", choices=sources, help="where prices come from; wins over market.source")
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        metavar="N",
+        help="for recordings: N times real time; 0 = as fast as possible, in virtual time",
+    )
+    parser.add_argument("--check", action="store_true", help="check settings and connections, then exit")
+    return parser.parse_args(arguments)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1.0
+    if not 0 <= speed <= 100_000:
+        raise argparse.ArgumentTypeError(f"must be a number between 0 and 100000, was {text}")
+    return speed
+
+
+def check(settings: Settings) -> int:
+    """Print what works and what does not; return 0 when the desk could start."""
+    print("settings: valid")  # noqa: T201 - the command's answer
+    lines = [_check_market(settings), _check_database(settings)]
+    models = "OPENROUTER_API_KEY is set" if settings.secrets.openrouter_api_key else "disabled: no key"
+    lines.append((True, f"models: {models}"))
+    for _, line in lines:
+        print(line)  # noqa: T201 - the command's answer
+    return EXIT_OK if all(good for good, _ in lines) else EXIT_FAILED
+
+
+def _check_market(settings: Settings) -> tuple[bool, str]:
+    source = settings.market.source
+    if source == "recorded":
+        try:
+            recording = Recording(
+                settings.market.recording or "",
+                pairs=tuple(settings.bots.pairs),
+                intervals=settings.market.intervals,
+            )
+        except SettingsError as error:
+            return False, f"market: {error}"
+        return True, f"market: recording {recording.path.name} can be played"
+    if source == "simulated":
+        return True, "market: simulated exchange"
+    if probe_binance(settings.market.rest_urls):
+        return True, "market: Binance answers"
+    if source == "auto":
+        return True, "market: Binance cannot be reached, the simulated exchange would be used"
+    return False, "market: Binance cannot be reached"
+
+
+def _check_database(settings: Settings) -> tuple[bool, str]:
+    mongod = None
+    try:
+        if settings.secrets.mongodb_uri is not None:
+            uri = settings.secrets.mongodb_uri.get_secret_value()
+        else:
+            mongod = EmbeddedMongod(data_dir=settings.storage.data_dir)
+            uri = mongod.start(watch=False)
+        stores = MongoStores(uri=uri, database=settings.storage.database)
+        up = stores.is_up()
+        stores.close()
+        return up, "database: answers" if up else "database: does not answer"
+    except QuorumError as error:
+        return False, f"database: {error}"
+    finally:
+        if mongod is not None:
+            mongod.stop()
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Run the desk until it is told to stop; return the exit code."""
+    desk = Desk(settings, path=arguments.settings, speed=arguments.speed, market=arguments.market)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, desk.ended.set, (EXIT_OK, "stopped by a signal"))
+    gevent.signal_handler(
+        signal.SIGHUP, desk.directory.tell, "supervisor", ReloadSettings(reply_to="hub", request_id="")
+    )
+    code = EXIT_OK
+    try:
+        desk.start()
+        print(f"Quorum {VERSION} is running: {desk.address}", flush=True)  # noqa: T201 - the last line of `make run`
+        code, reason = desk.ended.get()
+        log.info("Stopping: %s", reason)
+    except LedgerCorrupt as error:
+        log.critical("%s", error)
+        code = EXIT_LEDGER
+    except QuorumError as error:
+        log.critical("%s", error)
+        code = EXIT_SETTINGS if isinstance(error, SettingsError) else EXIT_FAILED
+    finally:
+        desk.stop()
+    return code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parsed = parse_arguments(arguments)
+    try:
+        settings = load_settings(parsed.settings, market=parsed.market)
+    except SettingsError as error:
+        print(f"The settings are not valid:\n{error}", file=sys.stderr)  # noqa: T201 - before there is a log
+        return EXIT_SETTINGS
+    data_dir = Path(settings.storage.data_dir).expanduser()
+    set_up_logging(
+        level=settings.logging.level,
+        emoji=settings.logging.emoji,
+        json_file=data_dir / "logs" / "quorum.jsonl" if settings.logging.json_file and not parsed.check else None,
+        max_mib=settings.logging.max_mib,
+        keep=settings.logging.keep,
+        secrets=_secret_texts(settings),
+    )
+    return check(settings) if parsed.check else run(settings, parsed)
+
+
+def _secret_texts(settings: Settings) -> list[str]:
+    given = (_revealed(getattr(settings.secrets, name)) for name in type(settings.secrets).model_fields)
+    return [secret for secret in given if secret is not None]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
