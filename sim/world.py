@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gevent import socket
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIServer
 
@@ -88,7 +89,7 @@ class World:
         if self._server is not None:
             return
         server = WSGIServer(
-            (self._host, self._port),
+            _listener(self._host, self._port),
             self._serve,
             handler_class=SimHandler,
             log=None,
@@ -96,8 +97,8 @@ class World:
             spawn=Pool(MAX_CONNECTIONS),
         )
         server.pre_start_hook = self.streams.refuses  # type: ignore[attr-defined]  # read by the WebSocket handler
-        server.start()
         self._port = server.socket.getsockname()[1]  # kept, so that a stopped world comes back at the same place
+        server.start()
         self._server = server
         self.streams.start()
 
@@ -160,6 +161,18 @@ class World:
             return self._site(environ, start_response)
         self.streams.serve(socket, environ)
         return []
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def addresses(world: World) -> Sequence[tuple[str, str]]:
