@@ -1029,9 +1029,36 @@ def as_flat(section: Section | Mapping[str, object]) -> tuple[tuple[str, bool | 
     return tuple(sorted(_leaves(_plain(section), "")))
 
 
+DECIDES_NOTHING = (
+    "logging",
+    "market.recording",
+    "market.rest_urls",
+    "market.stream_urls",
+    "notifications",
+    "recorder",
+    "server",
+    "storage",
+)
+"""Where the desk listens, stores, logs and finds its data. The same desk at another place decides the same."""
+
+
+def as_decided(settings: Settings) -> dict[str, Plain]:
+    """Return the plain form of what decides opinions, orders and fills: all but the secrets and `DECIDES_NOTHING`."""
+    plain = as_plain(settings)
+    for path in DECIDES_NOTHING:
+        *above, key = path.split(".")
+        section = plain
+        for name in above:
+            inner = section[name]
+            assert isinstance(inner, dict)
+            section = inner
+        section.pop(key, None)
+    return plain
+
+
 def settings_hash(settings: Settings) -> str:
-    """Return the SHA-256, in hexadecimal, of the canonical JSON of everything but the secrets."""
-    text = json.dumps(as_plain(settings), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    """Return the SHA-256, in hexadecimal, of the canonical JSON of `as_decided`: runs with one hash are comparable."""
+    text = json.dumps(as_decided(settings), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

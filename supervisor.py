@@ -60,7 +60,7 @@ from domain.headlines import base_asset
 from domain.market import Source
 from domain.messages import ActorStatusChanged, RecordSettings, ReloadSettings, SettingsApplied, SettingsReloaded
 from domain.ports import Clock, MarketSource, ModelEndpoint, MoodSource, NewsSource
-from settings import Settings, as_flat, diff, load_settings, needs_restart, settings_hash
+from settings import Settings, as_decided, as_flat, diff, load_settings, needs_restart, settings_hash
 from sim.world import World
 from web.metrics import ActorFigures, DeskFigures
 from web.server import WebServer
@@ -501,7 +501,7 @@ class Desk:
         return RecordSettings(
             settings_hash=settings_hash(settings),
             changed=changed,
-            values=as_flat(settings),
+            values=as_flat(as_decided(settings)),
             submitted_ms=self.outside.clock.now_ms(),
         )
 
@@ -691,7 +691,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     try:
         desk.start()
         print(f"Quorum {VERSION} is running: {desk.address}", flush=True)  # noqa: T201 - the last line of `make run`
-        code, reason = desk.ended.get()
+        code, reason = desk.ended.get(timeout=None)
         log.info("Stopping: %s", reason)
     except LedgerCorrupt as error:
         log.critical("%s", error)
