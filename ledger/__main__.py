@@ -1,6 +1,7 @@
 """`python -m ledger audit|export|verify`: tools over the journal. Exit 0 clean, 3 mismatch, 2 usage or no database."""
 
 import argparse
+import heapq
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -48,14 +49,15 @@ def audit_database(source: LedgerSource) -> tuple[AuditReport, list[str]]:
         for anchor in anchors
     }
     auditor = Auditor(witnesses=witnesses.values())
-    projections = ProjectionCheck(_projected(source.database), auditor.chain, auditor.trading)
+    projections = ProjectionCheck(_projected(source.database))
     auditor.watch(projections.at)
     for document in _journal(source.database):
         auditor.check(document)
     report = auditor.finish()
-    for finding in (*projections.findings, *projections.beyond()):
+    for finding in (*projections.findings, *projections.beyond(report.seq)):
         report.add(finding)
-    return report, [f"compared  {projections.count} projections, {len(anchors)} anchors"]
+    lag = f" ({projections.behind} behind: the next start writes them anew)" if projections.behind else ""
+    return report, [f"compared  {projections.count} projections{lag}, {len(anchors)} anchors"]
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -93,10 +95,20 @@ def _journal(database: Database[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _projected(database: Database[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for collection in COLLECTIONS:
-        with database[collection].find({}, batch_size=BATCH) as cursor:
-            for document in cursor:
-                yield collection, document
+    """Yield all projections, ascending by the seq they reflect; what they are now, while the desk may go on."""
+    sources = [_sorted_by_seq(database, collection) for collection in COLLECTIONS]
+    return heapq.merge(*sources, key=lambda pair: _seq_of(pair[1]))
+
+
+def _sorted_by_seq(database: Database[dict[str, Any]], collection: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    with database[collection].find({}, sort=[("seq", 1)], batch_size=BATCH, allow_disk_use=True) as cursor:
+        for document in cursor:
+            yield collection, document
+
+
+def _seq_of(document: dict[str, Any]) -> int:
+    seq = document.get("seq")
+    return seq if isinstance(seq, int) else 0
 
 
 def _parser() -> argparse.ArgumentParser:

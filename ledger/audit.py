@@ -11,6 +11,7 @@ from ledger.findings import Finding
 from ledger.trading import TradingCheck
 
 FINDINGS_KEPT = 100
+Observer = Callable[[int, Plain], Iterable[Complaint]]
 _EXACT = Context(prec=80)
 
 
@@ -59,10 +60,10 @@ class Auditor:
         self._witnesses: dict[int, list[Witness]] = {}
         for witness in witnesses:
             self._witnesses.setdefault(witness.seq, []).append(witness)
-        self._observers: list[Callable[[int], Iterable[Complaint]]] = []
+        self._observers: list[Observer] = []
 
-    def watch(self, observer: Callable[[int], Iterable[Complaint]]) -> None:
-        """Have `observer` compare something with the state after each document; it is told the seq."""
+    def watch(self, observer: Observer) -> None:
+        """Have `observer` compare something with each document; it is told the seq and the plain document."""
         self._observers.append(observer)
 
     def check(self, document: Mapping[str, object]) -> None:
@@ -95,7 +96,7 @@ class Auditor:
             if witness.hash != body.get("hash"):
                 yield "anchor", f"{witness.source} remembers the hash {witness.hash}, stored is {body.get('hash')}"
         for observer in self._observers:
-            yield from observer(self.chain.seq)
+            yield from observer(self.chain.seq, body)
 
     def _complain(self, document: Mapping[str, object], complaints: Iterable[Complaint]) -> None:
         seq, name = document.get("seq"), document.get("_id")

@@ -63,6 +63,7 @@ def _bodies() -> list[JournalDocument]:
             order_id="manual:1",
             symbol=PAIR,
             trade_id="manual:1",
+            reason="manual",
             model="book20",
             order=entry | {"filled": D("0.02"), "status": "filled"},
             fill=_fill("buy", [("50000", "0.01"), ("50010", "0.01")], "0.02", "50005", "1000.1", "1.0001"),
@@ -85,6 +86,7 @@ def _bodies() -> list[JournalDocument]:
             order_id="stop_loss:BTCUSDT:3",
             symbol=PAIR,
             trade_id="stop_loss:BTCUSDT:3",
+            reason="stop_loss",
             model="book20",
             order=_order("stop_loss:BTCUSDT:3", "sell", "stop", "0.02", source="exchange")
             | {"filled": D("0.005"), "reduce_only": True},
@@ -118,6 +120,7 @@ def _bodies() -> list[JournalDocument]:
             order_id="manual:2",
             symbol=PAIR,
             trade_id="manual:2",
+            reason="manual",
             model="book20",
             order=limit | {"filled": D("0.0004"), "held": D("24.024")},
             fill=_fill("buy", [("40000", "0.0004")], "0.0004", "40000", "16", "0.016", liquidity="maker"),
@@ -159,6 +162,7 @@ def _bodies() -> list[JournalDocument]:
             order_id="liquidation:BTCUSDT:3",
             symbol=PAIR,
             trade_id="liquidation:BTCUSDT:3",
+            reason="liquidation",
             model="book20",
             order=_order("liquidation:BTCUSDT:3", "sell", "stop", "0.0154", source="exchange")
             | {"filled": D("0.0154"), "reduce_only": True},

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gevent
 import pytest
 from bson import Decimal128
 
@@ -10,6 +11,7 @@ from adapters.anchor import AnchorFile
 from adapters.mongo import MongoStores
 from adapters.mongod import EmbeddedMongod
 from domain.ports import Head
+from domain.projections import projections
 from ledger.__main__ import main
 from tests.journal_documents import deposits
 from tests.ledger.session import session
@@ -81,23 +83,57 @@ def test_a_journal_that_was_written_anew_is_found_through_the_anchor_file(desk, 
     assert "seq 5 (order:manual:2) anchor:" in capsys.readouterr().out
 
 
-def test_a_wrong_projection_is_found(desk, capsys):
-    database = desk.stores.client[desk.stores.name]
-    balance = {"_id": "cash:USDT", "account": "cash", "asset": "USDT", "seq": 7, "balance": Decimal128("602.6764")}
-    database["balances"].insert_one(balance)
-    position = {"_id": "BTCUSDT", "symbol": "BTCUSDT", "seq": 8, "quantity": Decimal128("0.0154")}
-    database["positions"].insert_one(position)
+def projected(desk) -> None:
+    """Have the desk project its journal, as the broker does."""
+    for collection, values in projections(session()).items():
+        desk.stores.ledger.project(collection, values)
+    with gevent.Timeout(5):
+        while desk.stores.ledger.pending:
+            gevent.sleep(0.005)
+
+
+def test_the_projections_of_the_desk_are_compared(desk, capsys):
+    projected(desk)
     assert desk.run("audit") == 0
-    assert "compared  2 projections" in capsys.readouterr().out
-    database["balances"].update_one({}, {"$set": {"balance": Decimal128("602.6765")}})
+    assert "compared  19 projections, 0 anchors" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("collection", "key", "field", "value", "message"),
+    [
+        ("balances", "cash", "balance", Decimal128("602.6765"), "balances cash: balance must be '602.6764'"),
+        ("positions", "BTCUSDT", "direction", "long", "positions BTCUSDT: direction must be 'flat'"),
+        ("orders", "manual:2", "status", "open", "orders manual:2: status must be 'cancelled'"),
+        ("trades", "manual:1", "fee", Decimal128("1"), "trades manual:1: fee must be '1.0001'"),
+        ("bot_state", "control", "trading", False, "bot_state control: trading must be True"),
+        ("positions", "BTCUSDT", "quantity", 0.0, "positions BTCUSDT: quantity must be"),
+        ("positions", "BTCUSDT", "seq", None, "positions BTCUSDT: seq must be"),
+        ("positions", "BTCUSDT", "seq", "9", "positions BTCUSDT must carry the seq it reflects"),
+        ("positions", "BTCUSDT", "seq", 7, "positions BTCUSDT: the event it reflects did not touch it"),
+        ("positions", "BTCUSDT", "seq", 0, "positions BTCUSDT: the journal has no such event"),
+    ],
+)
+def test_a_wrong_projection_is_found(desk, collection, key, field, value, message, capsys):
+    projected(desk)
+    desk.stores.client[desk.stores.name][collection].update_one({"_id": key}, {"$set": {field: value}})
     assert desk.run("audit") == 3
-    assert "projection: balances cash:USDT: the balance must be 602.6764" in capsys.readouterr().out
+    assert f"projection: {message}" in capsys.readouterr().out
+
+
+def test_projections_that_lag_are_told_and_are_no_mismatch(desk, capsys):
+    for collection, values in projections(session()[:6]).items():
+        desk.stores.ledger.project(collection, values)
+    with gevent.Timeout(5):
+        while desk.stores.ledger.pending:
+            gevent.sleep(0.005)
+    assert desk.run("audit") == 0
+    assert "(10 behind: the next start writes them anew)" in capsys.readouterr().out
 
 
 def test_a_projection_beyond_the_journal_shows_a_cut_off_tail(desk, capsys):
     desk.stores.client[desk.stores.name]["positions"].insert_one({"_id": "BTCUSDT", "seq": 12})
     assert desk.run("audit") == 3
-    assert "positions BTCUSDT reflects seq 12, the journal ends with seq 11" in capsys.readouterr().out
+    assert "positions BTCUSDT reflects an event that the journal, up to seq 11, lacks" in capsys.readouterr().out
 
 
 def test_an_export_verifies_offline(desk, tmp_path, capsys):
