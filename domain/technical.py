@@ -15,6 +15,7 @@ INTERVAL = "1m"
 MIN_CANDLES = 50
 HORIZON_MINUTES = 15
 THRESHOLD = 0.45  # |score| from which the analyst takes a side
+EDGE = 0.08  # of confidence per score: measured, docs/analysts.md
 STOP_RANGES = 1.5  # distances from the price, in ranges of the horizon
 TARGET_RANGES = 3.0
 MODEL = "technical"
@@ -48,7 +49,7 @@ def technical_opinion(features: Features, *, analyst: str, round_id: str, now_ms
 
     Returns:
         An opinion with stop and target for BUY and SELL, none for HOLD. `confidence` of BUY and SELL is
-        0.5 + 0.1 * |score|: the measured share of such calls that were right; of HOLD it is 1 - |score|.
+        0.5 + 0.08 * |score|: about the share of such calls that were right; of HOLD it is 1 - |score|.
     """
     series = next((each for each in features.intervals if each.interval == INTERVAL), None)
     count = series.candles if series else 0
@@ -123,7 +124,7 @@ def _action(score: float) -> Action:
 
 
 def _confidence(score: float, action: Action) -> float:
-    return round(1.0 - abs(score) if action is Action.HOLD else 0.5 + 0.1 * abs(score), 4)
+    return round(1.0 - abs(score) if action is Action.HOLD else 0.5 + EDGE * abs(score), 4)
 
 
 def _exits(price: Decimal, atr: float, action: Action) -> tuple[Decimal | None, Decimal | None]:

@@ -47,7 +47,7 @@ def test_a_price_that_ran_up_is_sold_with_stop_above_and_target_below() -> None:
     opinion = _ask(_shown(rsi_14=80.0, close=112.0, ema_9=104.0))
     assert isinstance(opinion, Opinion)
     assert opinion.action is Action.SELL
-    assert opinion.confidence == 0.59  # 0.5 + 0.1 * (0.25 + 0.35 + 0.30)
+    assert opinion.confidence == 0.572  # 0.5 + 0.08 * (0.25 + 0.35 + 0.30)
     # the range of 15 minutes is 4 * sqrt(15) = 15.4919; 1.5 and 3 of them
     assert (opinion.stop_loss, opinion.take_profit) == (Decimal("123.238"), Decimal("53.524"))
     assert opinion.horizon_minutes == 15
