@@ -61,7 +61,8 @@ class OpenRouter:
             return self._set_script(request)
         path = request.path.removeprefix("/api").removeprefix("/v1").rstrip("/")
         if path == "/models" and request.method == "GET":
-            return json_answer({"data": [_model(name, *price) for name, price in PRICES.items()]})
+            models = [_model(name, *price) for name, price in PRICES.items()]
+            return json_answer({"data": models, "total_count": len(models), "links": {"next": None}})
         if not _authorized(request):
             return _error(401, "No auth credentials found", "unauthorized")
         if path == "/key" and request.method == "GET":
@@ -82,14 +83,21 @@ class OpenRouter:
         return json_answer({})
 
     def _key(self) -> dict[str, Any]:
+        own = {name: float(self._spent) for name in ("usage", "usage_daily", "usage_weekly", "usage_monthly")}
         return {
             "label": "sk-or-v1-simulated",
+            "creator_user_id": None,
+            "expires_at": None,
             "limit": None,
             "limit_remaining": None,
-            "usage": float(self._spent),
-            "usage_daily": float(self._spent),
+            "limit_reset": None,
+            "include_byok_in_limit": False,
+            **own,
+            **{f"byok_{name}": 0 for name in own},
             "is_free_tier": False,
-            "rate_limit": {"requests": -1, "interval": "10s"},
+            "is_management_key": False,
+            "is_provisioning_key": False,
+            "rate_limit": {"requests": -1, "interval": "10s", "note": "This field is deprecated and safe to ignore."},
         }
 
     def _complete(self, request: Request) -> Answer:
@@ -216,6 +224,7 @@ def _completion(call: dict[str, Any], content: str | None, step: Step, usage: di
         "provider": PRICES.get(call["model"], _UNLISTED)[2],
         "model": call["model"],
         "object": "chat.completion",
+        "system_fingerprint": None,
         "created": created,
         "choices": [
             {
@@ -273,6 +282,9 @@ def _model(name: str, prompt: str, completion: str, provider: str) -> dict[str, 
         },
         "top_provider": {"context_length": 200_000, "max_completion_tokens": 32_000, "is_moderated": False},
         "per_request_limits": None,
+        "default_parameters": None,
+        "supported_voices": None,
+        "links": {"details": f"/api/v1/models/{name}/endpoints"},
         "supported_parameters": ["max_tokens", "temperature", "response_format", "structured_outputs"],
     }
 
