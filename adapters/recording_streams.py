@@ -57,14 +57,15 @@ class StreamRecording:
             pair, _, kind = stream.partition("@")
             if pair.upper() not in wanted:
                 continue
-            newest_ms = max(newest_ms, time_ms)
+            at_ms = max(newest_ms, time_ms)
             try:
-                message = self._message(pair.upper(), kind, text, newest_ms)
+                message = self._message(pair.upper(), kind, text, at_ms)
             except msgspec.MsgspecError:
                 self._faults[(path.name, "not a message of its stream")] += 1
                 continue
+            newest_ms = at_ms
             if message is not None:
-                yield RecordedEvent(newest_ms, 0, message)
+                yield RecordedEvent(at_ms, 0, message)
 
     def names(self) -> frozenset[tuple[str, str]]:
         """Return the streams that have frames, as (pair, kind), e.g. (BTCUSDT, kline_1m)."""
