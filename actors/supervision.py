@@ -24,6 +24,7 @@ from domain.messages import (
     Ping,
     ReloadSettings,
     SettingsApplied,
+    SettingsRecorded,
     TimerFired,
 )
 from domain.ports import Timers
@@ -99,7 +100,8 @@ def _monotonic_ms() -> int:
 class SupervisorActor(Actor):
     """Keeps the children of the desk alive.
 
-    Handles: StartChildren, StopChildren, SendActorStates (asks); ActorDied, TimerFired, LedgerFailed, ReloadSettings.
+    Handles: StartChildren, StopChildren, SendActorStates (asks); ActorDied, TimerFired, LedgerFailed, ReloadSettings,
+        SettingsRecorded.
     Tells: all ActorStarted; hub ActorStatusChanged.
     State: the generations of its children. It is not restarted itself: when it stops, the process does.
     """
@@ -148,6 +150,8 @@ class SupervisorActor(Actor):
                 self._on_ledger_failed(message)
             case ReloadSettings():
                 self._on_reload_settings(message)
+            case SettingsRecorded():
+                self.log.info("Settings %s stand in the journal at seq %d", message.settings_hash[:12], message.seq)
             case _:
                 return super().on_receive(message)
         return None
