@@ -261,6 +261,12 @@ class Desk:
             self._spawn(self._drive)
         self._notifier.ready()
 
+    def wait(self) -> tuple[int, str]:
+        """Return the exit code and the reason, once there is one to stop."""
+        ended = self.ended.get()
+        assert ended is not None
+        return ended
+
     def stop(self) -> None:
         """Stop everything, in reverse; within STOP_SECONDS unless the database hangs."""
         self._notifier.stopping()
@@ -691,7 +697,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     try:
         desk.start()
         print(f"Quorum {VERSION} is running: {desk.address}", flush=True)  # noqa: T201 - the last line of `make run`
-        code, reason = desk.ended.get(timeout=None)
+        code, reason = desk.wait()
         log.info("Stopping: %s", reason)
     except LedgerCorrupt as error:
         log.critical("%s", error)
