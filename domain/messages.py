@@ -783,6 +783,7 @@ class ClientRequest:
     request: Request
     request_id: str | None = None
     warnings: tuple[str, ...] = ()  # for the reply: unknown fields and the like
+    actors: tuple[ActorStatusChanged, ...] = ()  # with get_health only: all actors as the supervisor sees them now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -792,7 +793,7 @@ class ClientLeft:
     session: str
 
 
-# --- hub -> itself: mail in order, behind all that waits ----------------------------------------------------------------
+# --- hub -> itself: mail in order, behind all that waits -------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
