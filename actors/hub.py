@@ -8,7 +8,7 @@ from actors.hub_announcements import Announcer
 from actors.hub_pending import Pending, PendingCommands
 from actors.hub_requests import HUB, RequestDesk
 from actors.hub_state import HubState, actor_view
-from domain import account_views, analysis_views, archive_views, market_views, messages
+from domain import account_views, analysis_views, market_views, messages
 from domain.analysis import Outcome
 from domain.market import MarketState, Source
 from domain.ports import Archive, Clock, Notices, Peers, Timers
@@ -72,7 +72,6 @@ class HubActor(Actor):
         self._arrived: dict[str, list[messages.ClientRequest]] = {}  # sessions that wait for their first frame
         self._waited: dict[str, int] = {}
         self._high: dict[str, str] = {}  # pair -> round of its newest signal of high confidence
-        self._minute = 0
 
     def on_start(self) -> None:
         self._notices.restarted()
@@ -298,10 +297,6 @@ class HubActor(Actor):
         self._state.account = account
         self._state.saw(account.seq)
         self._announcer.account(old, account, but=but)
-        minute = account.ts_ms // 60_000
-        if minute > self._minute:
-            self._minute = minute
-            self._archive.save("equity", archive_views.equity_document(account))
         self._welcome_all()
 
     def _on_order_accepted(self, message: messages.OrderAccepted) -> None:
@@ -309,7 +304,7 @@ class HubActor(Actor):
         self._state.saw(message.seq)
         resting = order.order_type is not OrderType.MARKET
         if not resting:
-            self._pending.accept(order.order_id)
+            self._pending.accept(order.order_id, message.warnings)
         elif (pending := self._pending.take(order.order_id)) is not None:
             self._announcer.order_accepted(pending, message)
         if resting and not message.repeated:
@@ -354,17 +349,21 @@ class HubActor(Actor):
 
     def _on_order_cancelled(self, message: messages.OrderCancelled) -> None:
         order = message.order
+        new = message.seq > self._state.seq
         self._state.saw(message.seq)
         view = OneOrderView(order=account_views.order_view(order))
         if message.request_id and (asking := self._pending.take(message.request_id)) is not None:
             self._desk.reply(asking.asked, "order_cancelled", view, seq=message.seq)
         if (pending := self._pending.take(order.order_id)) is not None:
-            text = "The order expired: nothing of it could be filled."
-            self._desk.refuse(pending.asked, "no_price", text)
-        if order.order_type is not OrderType.MARKET or order.status is OrderStatus.CANCELLED:
+            code = "insufficient_balance" if order.status is OrderStatus.CANCELLED else "no_price"
+            code = "no_position" if isinstance(pending.command, messages.ClosePosition) else code
+            text = message.message or "nothing of it could be filled"
+            self._desk.refuse(pending.asked, code, f"The order ended unfilled: {text}.")
+        if new and order.order_type is not OrderType.MARKET:
             self._notices.publish("order_update", view, symbol=order.pair, ledger_seq=message.seq)
-        if order.source is OrderSource.BOT and not order.filled:
-            self._announcer.trade_log(self._clock.now_ms(), "warning", order.pair, "order expired unfilled")
+        if new and order.source is OrderSource.BOT and not order.filled:
+            line = f"order ended unfilled: {message.message}" if message.message else "order ended unfilled"
+            self._announcer.trade_log(self._clock.now_ms(), "warning", order.pair, line)
 
     def _on_position_amended(self, message: messages.PositionAmended) -> None:
         state = self._state

@@ -45,10 +45,11 @@ class PendingCommands:
         waiting = self._by_key.get(key)
         return waiting[0] if waiting else None
 
-    def accept(self, key: str) -> None:
+    def accept(self, key: str, warnings: tuple[str, ...] = ()) -> None:
         """Wait for the market, however long it takes."""
         for pending in self._by_key.get(key, ()):
             pending.accepted = True
+            pending.warnings = tuple(dict.fromkeys((*pending.warnings, *warnings)))
 
     def sent_to(self, name: str) -> tuple[Pending, ...]:
         """Return what `name` has not answered, to be told again after its restart."""

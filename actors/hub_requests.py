@@ -261,6 +261,7 @@ class RequestDesk:
                 config = bot_config.shown_config(state.settings, self._base(), symbol)
                 self.reply(asked, "bot_config_response", BotConfigView(config=config, symbol=symbol))
             case requests.GetHealth():
+                state.actors.update((told.name, told) for told in asked.actors)
                 self.reply(asked, "health", state.health())
             case requests.GetEquityCurve() | requests.GetStatistics():
                 self._from_equity(asked, request)

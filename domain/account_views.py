@@ -1,8 +1,9 @@
 """From account, orders and executions to what clients are shown."""
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
-from domain.money import CENT_OF_MICRO, ZERO
+from domain.money import ZERO
+from domain.protection import liquidation_price
 from domain.trading import Account, BotStatistics, ClosedTrade, Control, Direction, Order, OrderSource, Position, Trade
 from domain.views import (
     ABSENT,
@@ -19,19 +20,10 @@ from domain.views import (
     seconds,
 )
 
-_LIQUIDATION_SHARE = Decimal("0.005")  # of the notional: where the exchange closes a position
-
 
 def percent(part: Decimal, whole: Decimal) -> Decimal:
     """Return `part` in percent of `whole`, with 4 decimals; 0 of nothing is 0."""
     return (part * 100 / whole).quantize(Decimal("0.0001")) if whole else ZERO
-
-
-def liquidation_price(position: Position) -> Decimal | None:
-    """Return the price at which margin + unrealised P&L is 0.5 % of the notional; None where no price > 0 is."""
-    sign = position.direction.sign
-    price = (position.cost - sign * position.margin) / (position.quantity * (1 - sign * _LIQUIDATION_SHARE))
-    return price.quantize(CENT_OF_MICRO, rounding=ROUND_HALF_EVEN) if price > 0 else None
 
 
 def position_view(position: Position, mark: Decimal) -> PositionView:
@@ -53,7 +45,7 @@ def position_view(position: Position, mark: Decimal) -> PositionView:
         stop_loss=position.stop_loss,
         take_profit=position.take_profit,
         trailing_stop=position.trailing.stop if position.trailing else None,
-        liquidation_price=liquidation_price(position),
+        liquidation_price=liquidation_price(position) or None,
         opened_at=iso(position.opened_ms),
         source=position.source.value,
     )

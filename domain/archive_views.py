@@ -1,38 +1,81 @@
 """From archived documents to what clients are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from domain import account_views
 from domain.documents import read_trade_part
 from domain.performance import Performance, performance
 from domain.ports import JournalDocument
-from domain.trading import Account, ClosedTrade
-from domain.views import DecisionView, TradeView, iso
+from domain.trading import Account, ClosedTrade, OrderSource
+from domain.views import ABSENT, CheckView, DecisionView, OpinionView, SignalView, TradeView, iso
 
 CurvePoint = tuple[int, Decimal, Decimal]  # epoch ms, equity, cash
-
-_KEPT_BACK = ("_id", "ts", "pair", "stored_at", "decided_ms", "decision_id")
 
 
 def trade_view(document: JournalDocument) -> TradeView:
     """Return an execution from the projection `trades`."""
-    return account_views.trade_view(read_trade_part(document))
+    body: Mapping[str, Any] = document
+    closed = body.get("closed")
+    opened_by = OrderSource(closed["source"]) if closed else None
+    return account_views.trade_view(read_trade_part(body), opened_by)
 
 
-def decision_view(document: JournalDocument) -> dict[str, object]:
-    """Return a decision from the collection `decisions`: its own fields under the protocol's names."""
-    ts = document["ts"]
-    if not isinstance(ts, int):
-        raise TypeError(f"ts must be epoch ms, was {ts!r}")
-    rest = {name: value for name, value in document.items() if name not in _KEPT_BACK}
-    return {
-        "id": document["_id"],
-        "symbol": document.get("symbol", document.get("pair")),
-        "time": iso(ts),
-        "timestamp": ts,
-        **rest,
-    }
+def decision_view(document: JournalDocument) -> DecisionView:
+    """Return a decision from the collection `decisions`."""
+    body: Mapping[str, Any] = document
+    signal, features = body.get("signal"), body.get("features", {})
+    return DecisionView(
+        id=body["_id"],
+        symbol=body["symbol"],
+        time=iso(body["ts"]),
+        timestamp=body["ts"],
+        outcome=body["outcome"],
+        explanation=body["explanation"],
+        checks=tuple(CheckView(**check) for check in body.get("checks", ())),
+        signal=None if signal is None else _signal(body["symbol"], signal),
+        opinions=() if signal is None else tuple(_opinion(body["symbol"], item) for item in signal["opinions"]),
+        price=features.get("price"),
+        order_id=body.get("order_id"),
+        settings_hash=body["settings_hash"],
+        gate=body.get("gate", ABSENT),
+    )
+
+
+def _signal(pair: str, signal: Mapping[str, Any]) -> SignalView:
+    return SignalView(
+        symbol=pair,
+        action=signal["action"],
+        score=signal["score"],
+        confidence_score=signal["confidence"],
+        agreed=signal["agreed"],
+        opinions=len(signal["opinions"]),
+        abstentions={item["analyst"]: item["reason"] for item in signal["abstentions"]},
+        timestamp=signal["formed_at"],
+        time=iso(signal["formed_at"]),
+    )
+
+
+def _opinion(pair: str, opinion: Mapping[str, Any]) -> OpinionView:
+    return OpinionView(
+        analyst=opinion["analyst"],
+        model=opinion["model"],
+        symbol=pair,
+        action=opinion["action"],
+        confidence_score=opinion["confidence"],
+        sentiment=opinion["sentiment"],
+        horizon_minutes=opinion["horizon_minutes"],
+        stop_loss=opinion.get("stop_loss"),
+        take_profit=opinion.get("take_profit"),
+        risk_level=opinion["risk_level"],
+        reasoning=opinion["reasoning"],
+        price=opinion["price"],
+        cost_usd=opinion["cost_usd"],
+        latency_ms=opinion["latency_ms"],
+        timestamp=opinion["formed_at"],
+        time=iso(opinion["formed_at"]),
+    )
 
 
 def equity_point(document: JournalDocument) -> CurvePoint:
@@ -43,24 +86,12 @@ def equity_point(document: JournalDocument) -> CurvePoint:
     return ts, equity, cash
 
 
-def equity_document(account: Account) -> JournalDocument:
-    """Return the minute's point for the collection `equity`; its id makes a repeat harmless."""
-    minute = account.ts_ms // 60_000 * 60_000
-    return {
-        "_id": f"equity:{minute}",
-        "ts": account.ts_ms,
-        "equity": account.equity,
-        "cash": account.cash,
-        "seq": account.seq,
-    }
-
-
 def identity(item: object) -> object:
     """Return what tells one shown item of the archive from another."""
     match item:
         case TradeView(trade_id=trade_id):
             return trade_id
-        case DecisionView(id=decision_id) | {"id": decision_id}:
+        case DecisionView(id=decision_id):
             return decision_id
         case (moment, *_):
             return moment

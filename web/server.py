@@ -11,7 +11,7 @@ import msgspec
 from gevent.pool import Pool
 
 from domain import requests
-from domain.messages import ClientArrived, ClientLeft, ClientRequest
+from domain.messages import ActorStatusChanged, ClientArrived, ClientLeft, ClientRequest
 from domain.ports import Clock
 from domain.views import ErrorView, SubscribedView, seconds
 from web import wire
@@ -262,9 +262,14 @@ class WebServer:
             request=parsed.request,
             request_id=parsed.request_id,
             warnings=parsed.warnings,
+            actors=self._actors() if isinstance(parsed.request, requests.GetHealth) else (),
         )
         if not self._tell("hub", asked):
             self._error(session, "internal", "The desk is restarting; try again in a moment.", parsed.request_id)
+
+    def _actors(self) -> tuple[ActorStatusChanged, ...]:
+        """Ask for the actors' states: it may wait, which an actor may not."""
+        return tuple(_status(name, entry) for name, entry in self._health().items())
 
     def _error(self, session: Session, code: str, text: str, request_id: str | None) -> None:
         self.notices.reply(session.name, "error", ErrorView(code=code, message=text), request_id=request_id)
@@ -281,6 +286,17 @@ class _LogLines:
 
     def flush(self) -> None:
         """Nothing is held back."""
+
+
+def _status(name: str, entry: Mapping[str, object]) -> ActorStatusChanged:
+    restarts, mailbox, error = entry.get("restarts"), entry.get("mailbox"), entry.get("last_error")
+    return ActorStatusChanged(
+        name=name,
+        state=str(entry.get("state", "unknown")),
+        restarts=restarts if isinstance(restarts, int) else 0,
+        mailbox=mailbox if isinstance(mailbox, int) else 0,
+        error=str(error) if error else None,
+    )
 
 
 def _refuse(start_response: StartResponse, denied: Denied) -> list[bytes]:
