@@ -135,8 +135,7 @@ def order_refused(state: BotState, event: OrderRefused, now_ms: int) -> Stepped:
         return state, ()
     state = replace(state, flight=None)
     if flight.decision is None:
-        gone = event.code is Refusal.NO_POSITION
-        return (replace(state, closing=None) if gone else _wait_to_close(state, now_ms)), ()
+        return _wait_to_close(state, now_ms), ()  # until the account shows that the position is gone
     answer = _not_done(state, flight, event.message, event.code)
     return state, (DecisionMade(decision=refused(flight.decision, event)), *answer)
 
