@@ -33,19 +33,19 @@ def positive(name: str, value: Decimal | None) -> Refused | None:
 
 def quantity_on_grid(rules: SymbolRules, quantity: Decimal) -> Decimal:
     """Return `quantity` rounded down to LOT_SIZE.stepSize."""
-    return money.to_step(quantity, rules.step_size) if rules.step_size else quantity
+    return money.to_step(quantity, rules.step_size) if rules.step_size else money.down(quantity)
 
 
 def price_on_grid(rules: SymbolRules, price: Decimal, side: Side) -> Decimal:
     """Return `price` on the PRICE_FILTER.tickSize grid, never worse for an order of `side` than asked."""
-    return money.to_tick(price, rules.tick_size, up=side is Side.SELL) if rules.tick_size else price
+    return money.to_tick(price, rules.tick_size or money.CENT_OF_MICRO, up=side is Side.SELL)
 
 
 def protection_on_grid(rules: SymbolRules, price: Decimal | None, direction: Direction) -> Decimal | None:
     """Return a stop or target on the price grid: down for a long, up for a short."""
-    if price is None or not rules.tick_size:
-        return price
-    return money.to_tick(price, rules.tick_size, up=direction is Direction.SHORT)
+    if price is None:
+        return None
+    return money.to_tick(price, rules.tick_size or money.CENT_OF_MICRO, up=direction is Direction.SHORT)
 
 
 def check_quantity(rules: SymbolRules, quantity: Decimal, asked: Decimal) -> Refused | None:

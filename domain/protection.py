@@ -59,6 +59,7 @@ def trailed(position: Position, price: Decimal, tick_size: Decimal) -> Trailing 
     trailing, sign = position.trailing, position.direction.sign
     if trailing is None or (price - position.entry_price) * sign < trailing.trigger:
         return None
+    tick_size = tick_size or money.CENT_OF_MICRO
     stop = money.to_tick(price - sign * trailing.distance, tick_size, up=sign < 0)
     if stop <= 0 or (trailing.stop is not None and (stop - trailing.stop) * sign < tick_size):
         return None
