@@ -403,12 +403,13 @@ class MarketActor(Actor):
             return
         before = state.quote
         event_ms = at_ms if before is None else max(at_ms, before.event_ms)
-        if before is not None and (before.price, before.bid, before.ask, before.stale) == (
+        same = before is not None and (before.price, before.bid, before.ask, before.stale) == (
             price,
             bid,
             ask,
             state.stale,
-        ):
+        )
+        if before is not None and same and event_ms - state.told_ms < QUOTE_AGAIN_MS:
             state.quote = replace(before, event_ms=event_ms)
             return
         state.quote = Quote(
