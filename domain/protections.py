@@ -3,6 +3,7 @@
 After freqtrade's protections of the same names: each looks at closed trades in a window that ends with one of them.
 """
 
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -73,12 +74,22 @@ def losing_pair(rules: ProtectionRules, closed: Sequence[ClosedTrade], *, pair: 
     """Pause the pair when at least `losing_trades` of the bot's trades within the window won less than the minimum."""
     if not rules.losing_trades:
         return None
-    own = [trade for trade in closed if trade.pair == pair and trade.source is OrderSource.BOT]
-    found = None
-    for last in own:
-        window = [each for each in own if last.closed_ms - rules.losing_window_ms < each.closed_ms <= last.closed_ms]
-        profit = sum((_net(each) for each in window), ZERO)
-        if len({each.trade_id for each in window}) >= rules.losing_trades and profit < rules.losing_min_profit:
+    window: deque[ClosedTrade] = deque()
+    counts: Counter[str] = Counter()
+    profit, found = ZERO, None
+    for last in closed:
+        if last.pair != pair or last.source is not OrderSource.BOT:
+            continue
+        window.append(last)
+        counts[last.trade_id] += 1
+        profit += _net(last)
+        while window[0].closed_ms <= last.closed_ms - rules.losing_window_ms:
+            left = window.popleft()
+            counts[left.trade_id] -= 1
+            profit -= _net(left)
+            if not counts[left.trade_id]:
+                del counts[left.trade_id]
+        if len(counts) >= rules.losing_trades and profit < rules.losing_min_profit:
             hours = rules.losing_window_ms // 3_600_000
             found = Pause(
                 protection="losing_pair",
@@ -99,16 +110,23 @@ def max_drawdown(
     if not rules.drawdown_percent:
         return None
     curve = _equity_curve(closed, equity=equity, unrealized_pnl=unrealized_pnl, now_ms=now_ms)
-    found = None
-    for index, (at_ms, value) in enumerate(curve[1:], start=1):
-        peak = max(each for ms, each in curve[: index + 1] if ms > at_ms - rules.drawdown_window_ms or ms == at_ms)
-        fall = (peak - value) / peak * 100 if peak > 0 else ZERO
-        if fall >= rules.drawdown_percent and value < curve[index - 1][1]:
+    peaks: deque[tuple[int, Decimal]] = deque()  # falling values: the first is the highest within the window
+    found, before = None, ZERO
+    for index, (at_ms, value) in enumerate(curve):
+        while peaks and peaks[0][0] <= at_ms - rules.drawdown_window_ms:
+            peaks.popleft()
+        while peaks and peaks[-1][1] <= value:
+            peaks.pop()
+        peaks.append((at_ms, value))
+        peak = peaks[0][1]
+        fall = (peak - value) / peak * 100 if index and peak > 0 and value < before else ZERO
+        if fall >= rules.drawdown_percent:
             found = Pause(
                 protection="max_drawdown",
                 until_ms=at_ms + rules.drawdown_pause_ms,
                 reason=f"equity fell by {fall:.1f} % within {rules.drawdown_window_ms // 3_600_000} hours",
             )
+        before = value
     return found
 
 
