@@ -14,7 +14,7 @@ from domain.audiences import audience, bot_of
 from domain.desk import Desk
 from domain.errors import LedgerCorrupt, LedgerFenced, LedgerUnavailable
 from domain.execution import Exchange
-from domain.market import Source
+from domain.market import INTERVAL_MS, Source
 from domain.messages import (
     AccountChanged,
     ActorStarted,
@@ -60,7 +60,6 @@ CHECKPOINT_EVENTS = 1000
 QUEUE_BOUND = 100_000
 CATCH_UP_RETRY_SECONDS = 5
 SLICE = 500  # documents or trades handled before others get a turn
-MINUTE = "1m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,10 +292,8 @@ class BrokerActor(Actor):
         match message:
             case SettingsApplied(settings=Settings() as settings):
                 self._settings = settings
-                paper = self._paper(settings)
-                self._ex.executor.paper = paper
-                stale_after_ms = settings.market.stale_after_seconds * 1000
-                self._ex.market.stale_after_ms = execution.fresh_for_ms(paper, stale_after_ms)
+                self._ex.executor.paper = self._paper(settings)
+                self._ex.market.stale_after_ms = settings.market.stale_after_seconds * 1000
             case ActorStarted(name="market", generation=generation) if generation > 1:
                 self._peers.tell("market", SendMarketState(reply_to=self.name))
                 self._ask_for_missed(self._ex.desk.exposed())
@@ -415,8 +412,8 @@ class BrokerActor(Actor):
                 if not self._has_books:
                     exchange.on_candle_opened(pair, open_ms, price, now_ms)
             case CandleClosed(pair=pair, interval=interval, candle=candle, catch_up=catch_up, source=source):
-                if not self._has_books and interval == MINUTE and source is self._source:
-                    exchange.on_candle(pair, candle, catch_up=catch_up, now_ms=now_ms)
+                if not self._has_books and source is self._source:
+                    exchange.on_candle(pair, candle, INTERVAL_MS[interval], catch_up=catch_up, now_ms=now_ms)
             case MissedTrades():
                 self._on_missed_trades(message)
         if not self._marking and self._ex.desk.holdings:

@@ -5,9 +5,11 @@ Each public method takes `now_ms` and works on the desk's state at once; what it
 trades decide all; candles decide where they are all there is.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import pairwise
 
 from domain import acceptance, fills, protection
 from domain.acceptance import PaperRules, Situation
@@ -47,7 +49,6 @@ from domain.trading import (
 )
 
 BOOK_WAIT_MS = 1000  # how long a fill waits for a book before the fallback
-CANDLE_MS = 60_000
 BPS = Decimal(10_000)
 
 
@@ -193,12 +194,14 @@ class Exchange:
 
     def on_missed(self, missed: MissedTrades, now_ms: int) -> None:
         """Go through what was missed, in order, at its historical time."""
-        candles, trades = list(missed.candles), list(missed.trades)
+        candles, trades = deque(missed.candles), deque(missed.trades)
+        steps = [after.open_ms - before.open_ms for before, after in pairwise(missed.candles)]
+        length_ms = min(steps, default=self.market.pair(missed.pair).candle_ms)
         while candles or trades:
             if candles and (not trades or candles[0].open_ms <= trades[0].traded_ms):
-                self.on_candle(missed.pair, candles.pop(0), catch_up=True, now_ms=now_ms)
+                self.on_candle(missed.pair, candles.popleft(), length_ms, catch_up=True, now_ms=now_ms)
             else:
-                self.on_trade(missed.pair, trades.pop(0), catch_up=True, now_ms=now_ms)
+                self.on_trade(missed.pair, trades.popleft(), catch_up=True, now_ms=now_ms)
 
     def on_candle_opened(self, pair: str, open_ms: int, price: Decimal, now_ms: int) -> None:
         """Take the first price of a candle, where candles are all there is: gaps and waiting market orders fill."""
@@ -208,10 +211,11 @@ class Exchange:
             return
         self._open_candle(pair, open_ms, price, catch_up=False)
 
-    def on_candle(self, pair: str, candle: Candle, *, catch_up: bool, now_ms: int) -> None:
-        """Take a closed 1 m candle: what waits fills along the worse order of high and low."""
+    def on_candle(self, pair: str, candle: Candle, length_ms: int, *, catch_up: bool, now_ms: int) -> None:
+        """Take a closed candle of `length_ms`: what waits fills along the worse order of high and low."""
         self.books.now_ms = now_ms
-        end_ms = candle.open_ms + CANDLE_MS - 1
+        self.market.pair(pair).candle_ms = length_ms
+        end_ms = candle.open_ms + length_ms - 1
         seen = self.books.seen.get(pair)
         if seen is not None and end_ms <= seen.ts_ms:
             return
@@ -489,7 +493,7 @@ class Exchange:
     def _move(self, pair: str, start: Decimal, end: Decimal, event: MarketEvent, ts_ms: int, *, catch_up: bool) -> None:
         """Fill what a straight move of the price reaches, in the order it is reached."""
         # Without books a stop set within the candle counts for it: rather a stop too early than one too late.
-        newest_ms = event.id if self.paper.has_books else event.id + CANDLE_MS - 1
+        newest_ms = event.id if self.paper.has_books else event.id + self.market.pair(pair).candle_ms - 1
         while True:
             waiting = (item for item in resting_of(self.desk, pair) if item.since_ms <= newest_ms)
             if (hit := first_hit(waiting, start, end)) is None:
@@ -569,10 +573,10 @@ def start(*, desk: Desk, paper: PaperRules, stale_after_ms: int, now_ms: int, ba
     """Return the exchange over a recovered desk; on an empty journal the deposit of `balance` is its first document.
 
     Args:
-        stale_after_ms: how old a price may be that new risk is taken on; a candle's minute comes on top without books.
+        stale_after_ms: how old a price may be that new risk is taken on; without books a candle's length comes on top.
         balance: quote, > 0; None: nothing is deposited.
     """
-    market = MarketView(stale_after_ms=fresh_for_ms(paper, stale_after_ms))
+    market = MarketView(stale_after_ms=stale_after_ms, has_books=paper.has_books)
     books = Bookkeeper(desk=desk, epoch=desk.epoch + 1, quote=paper.quote, now_ms=now_ms)
     # A recording played again begins before what this journal has seen: then nothing was seen yet.
     books.seen = {pair: event for pair, event in desk.seen.items() if event.ts_ms <= now_ms}
@@ -581,8 +585,3 @@ def start(*, desk: Desk, paper: PaperRules, stale_after_ms: int, now_ms: int, ba
     if desk.seq == 0 and balance is not None:
         books.deposit(balance)
     return exchange
-
-
-def fresh_for_ms(paper: PaperRules, stale_after_ms: int) -> int:
-    """Return how old a price may be that new risk is taken on: without books one comes with each candle only."""
-    return stale_after_ms if paper.has_books else stale_after_ms + CANDLE_MS

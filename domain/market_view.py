@@ -8,6 +8,8 @@ from domain.filters import Refused
 from domain.market import MarketState, OrderBook, SymbolRules
 from domain.trading import MarketEvent, Refusal, Side
 
+MINUTE_MS = 60_000
+
 
 @dataclass(slots=True)
 class PairView:
@@ -19,6 +21,7 @@ class PairView:
     last_event: MarketEvent | None = None  # where it came from
     newest_ms: int = 0  # time of the newest price of any kind
     state: MarketState | None = None  # None: as the connection
+    candle_ms: int = MINUTE_MS  # length of the candles, where they are all there is
 
     def take_price(self, price: Decimal, event: MarketEvent) -> None:
         """Take a price unless a newer one is known."""
@@ -50,6 +53,7 @@ class MarketView:
     """All pairs and the connection."""
 
     stale_after_ms: int
+    has_books: bool = True
     pairs: dict[str, PairView] = field(default_factory=dict)
     state: MarketState | None = None  # None: the market has not said yet
 
@@ -80,10 +84,10 @@ class MarketView:
         if state is not MarketState.LIVE:
             found = "silent" if state is None else state.value
             return Refused(Refusal.STALE_PRICE, f"the market of {pair} must be live, was {found}")
-        if (age_ms := now_ms - view.newest_ms) > self.stale_after_ms:
+        limit_ms = self.stale_after_ms if self.has_books else self.stale_after_ms + view.candle_ms
+        if (age_ms := now_ms - view.newest_ms) > limit_ms:
             return Refused(
                 Refusal.STALE_PRICE,
-                f"the newest price of {pair} must be at most {self.stale_after_ms / 1000:g} s old, "
-                f"was {age_ms / 1000:g} s",
+                f"the newest price of {pair} must be at most {limit_ms / 1000:g} s old, was {age_ms / 1000:g} s",
             )
         return None

@@ -99,7 +99,7 @@ class World:
             volume=D("9"),
         )
         self.now += 60_000
-        self.ex.on_candle(PAIR, made, catch_up=False, now_ms=self.now)
+        self.ex.on_candle(PAIR, made, 60_000, catch_up=False, now_ms=self.now)
 
     def catch_up(self, size, side):
         at_ms = self.now - T0

@@ -19,7 +19,7 @@ def candle(n, open_, high, low, close):
 def ex():
     """A market at 100: one candle has closed."""
     made = exchange(has_books=False)
-    made.on_candle(PAIR, candle(0, "100", "100", "100", "100"), catch_up=False, now_ms=T0 + MINUTE)
+    made.on_candle(PAIR, candle(0, "100", "100", "100", "100"), MINUTE, catch_up=False, now_ms=T0 + MINUTE)
     return made
 
 
@@ -28,7 +28,7 @@ def opened(made, n, price):
 
 
 def closed(made, n, open_, high, low, close):
-    made.on_candle(PAIR, candle(n, open_, high, low, close), catch_up=False, now_ms=T0 + (n + 1) * MINUTE)
+    made.on_candle(PAIR, candle(n, open_, high, low, close), MINUTE, catch_up=False, now_ms=T0 + (n + 1) * MINUTE)
 
 
 def enter(made, side=Side.BUY, price="100", **changes):
@@ -156,6 +156,18 @@ def test_a_price_is_fresh_for_a_candle_longer(ex):
     late = T0 + 2 * MINUTE + 10_000
     ex.submit(order("o2", submitted_ms=late), late)
     assert [message.code for message in told(ex, OrderRefused)] == [Refusal.STALE_PRICE]
+
+
+def test_longer_candles_are_handled_by_their_length():
+    made = exchange(has_books=False)
+    first = candle(0, "100", "100", "100", "100")
+    made.on_candle(PAIR, first, 5 * MINUTE, catch_up=False, now_ms=T0 + 5 * MINUTE)
+    made.submit(order(submitted_ms=T0 + 9 * MINUTE, stop_loss="95"), T0 + 9 * MINUTE)
+    made.on_candle_opened(PAIR, T0 + 5 * MINUTE, D("100"), T0 + 9 * MINUTE)
+    late = candle(5, "100", "101", "94", "99")
+    made.on_missed(MissedTrades(pair=PAIR, trades=(), candles=(late,), request_id="r"), T0 + 10 * MINUTE)
+    assert exits(made) == [(D("95"), Reason.STOP_LOSS)]
+    assert fill(made).trade.ts_ms == T0 + 10 * MINUTE - 1
 
 
 def test_candles_stand_in_for_trades_that_are_gone():
