@@ -72,7 +72,7 @@ class RequestDesk:
         )
 
     def refuse(self, asked: ClientRequest, code: str, text: str) -> None:
-        self.reply(asked, "error", ErrorView(code=code, message=text))
+        self.reply(asked, "error", ErrorView(code=code, message=_sentence(text)))
 
     def config(self, control: Control, pair: str | None) -> dict[str, object]:
         """Return the configuration that `control` makes, of one pair or of all."""
@@ -398,6 +398,13 @@ class RequestDesk:
 
     def answer_decisions(self, asked: ClientRequest, items: tuple[object, ...]) -> None:
         self.reply(asked, "decisions_response", DecisionsView(decisions=items))
+
+
+def _sentence(text: str) -> str:
+    """Return a refusal as a sentence; names of fields and filters keep their spelling."""
+    first, space, rest = text.partition(" ")
+    first = first if "_" in first else first[:1].upper() + first[1:]
+    return first + space + rest + ("" if text.endswith(".") else ".")
 
 
 def _with_analysis(control: Control, now_ms: int) -> Control:
