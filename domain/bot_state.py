@@ -7,7 +7,6 @@ from decimal import Decimal
 from domain.analysis import Action, Decision, Features, Signal
 from domain.bot_rules import BotRules
 from domain.consensus import voters
-from domain.exits import run_time_over
 from domain.gates import Situation, TradePlan, clock, cooldown_ends
 from domain.market import INTERVAL_MS, MarketState, Quote, SymbolRules
 from domain.messages import ClosePosition, SubmitOrder, TradeProposed
@@ -260,10 +259,14 @@ def pair_status(state: BotState, rules: BotRules, *, now_ms: int) -> tuple[str, 
         return "in_trade", None
     if (pause := pause_of(state, rules, now_ms=now_ms)) is not None:
         return "paused", pause.until_ms
-    situation = situation_of(state, rules, signal=None, features=None, now_ms=now_ms)
-    if (end := cooldown_ends(situation, rules)) is not None:
-        return "cooldown", end
-    return "idle", None
+    end = cooldown_ends(
+        rules,
+        last_trade_ms=state.last_trade_ms,
+        last_entry_ms=last_entry_ms(state),
+        cleared_ms=state.cooldown_cleared_ms,
+        now_ms=now_ms,
+    )
+    return ("idle", None) if end is None else ("cooldown", end)
 
 
 def deadlines(state: BotState, rules: BotRules) -> dict[str, int]:
@@ -289,11 +292,6 @@ def deadlines(state: BotState, rules: BotRules) -> dict[str, int]:
 def adverse_move(reference: Reference, price: Decimal) -> Decimal:
     """Return how far `price` moved against the reference, as a fraction of its price (negative: in favour)."""
     return (reference.price - price) * reference.direction.sign / reference.price
-
-
-def is_over(state: BotState, rules: BotRules, *, now_ms: int) -> bool:
-    """Return whether the run time is over."""
-    return run_time_over(rules, trading_since_ms=state.trading_since_ms, now_ms=now_ms)
 
 
 def _plan(

@@ -88,15 +88,29 @@ def failed_gate(checks: tuple[GateCheck, ...]) -> GateCheck | None:
     return checks[-1] if checks and not checks[-1].passed else None
 
 
-def cooldown_ends(situation: Situation, rules: BotRules) -> int | None:
-    """Return when the pair may trade again after its last trade, epoch ms; None when nothing holds it back."""
+def cooldown_ends(
+    rules: BotRules,
+    *,
+    last_trade_ms: int | None,
+    last_entry_ms: int | None,
+    cleared_ms: int | None,
+    now_ms: int,
+) -> int | None:
+    """Return when the pair may trade again after its last trade, epoch ms; None when nothing holds it back.
+
+    Args:
+        rules: of the bot.
+        last_trade_ms: newest entry or exit of the pair's bot.
+        last_entry_ms: newest entry.
+        cleared_ms: the cooldown of trades up to here was cleared by a move against them.
+        now_ms: epoch ms.
+    """
     ends = []
-    cleared = situation.cooldown_cleared_ms
-    if situation.last_trade_ms is not None and not (cleared is not None and situation.last_trade_ms <= cleared):
-        ends.append(situation.last_trade_ms + rules.cooldown_secs * 1000)
-    if situation.last_entry_ms is not None:
-        ends.append(situation.last_entry_ms + rules.trade_interval_secs * 1000)
-    return max((end for end in ends if end > situation.now_ms), default=None)
+    if last_trade_ms is not None and not (cleared_ms is not None and last_trade_ms <= cleared_ms):
+        ends.append(last_trade_ms + rules.cooldown_secs * 1000)
+    if last_entry_ms is not None:
+        ends.append(last_entry_ms + rules.trade_interval_secs * 1000)
+    return max((end for end in ends if end > now_ms), default=None)
 
 
 def find_ends(found_ms: int | None, rules: BotRules, *, now_ms: int) -> int | None:
@@ -155,7 +169,13 @@ def _protection_paused(s: Situation, rules: BotRules) -> _Answer:
 
 
 def _cooldown(s: Situation, rules: BotRules) -> _Answer:
-    end = cooldown_ends(s, rules)
+    end = cooldown_ends(
+        rules,
+        last_trade_ms=s.last_trade_ms,
+        last_entry_ms=s.last_entry_ms,
+        cleared_ms=s.cooldown_cleared_ms,
+        now_ms=s.now_ms,
+    )
     limit = f"{rules.cooldown_secs} s after a trade, {rules.trade_interval_secs} s after an entry"
     return ("over" if end is None else f"until {clock(end)}"), limit, end is None
 
@@ -167,11 +187,11 @@ def _opportunity_cooldown(s: Situation, rules: BotRules) -> _Answer:
 
 
 def _daily_trades(s: Situation, rules: BotRules) -> _Answer:
-    return str(s.trades_today), f"< {rules.max_trades_per_day}", s.trades_today < rules.max_trades_per_day
+    return str(s.trades_today), str(rules.max_trades_per_day), s.trades_today < rules.max_trades_per_day
 
 
 def _concurrent_trades(s: Situation, rules: BotRules) -> _Answer:
-    return str(s.open_trades), f"< {rules.max_concurrent_trades}", s.open_trades < rules.max_concurrent_trades
+    return str(s.open_trades), str(rules.max_concurrent_trades), s.open_trades < rules.max_concurrent_trades
 
 
 def _position_open(s: Situation, rules: BotRules) -> _Answer:

@@ -118,9 +118,9 @@ FIRST_TO_FAIL = [
         {},
         {"statistics": replace(STATISTICS, trades_today_by_pair=((PAIR, 10),))},
         "10",
-        "< 10",
+        "10",
     ),
-    ("concurrent_trades", BUY, {}, {"account": replace(ACCOUNT, positions=OTHERS)}, "3", "< 3"),
+    ("concurrent_trades", BUY, {}, {"account": replace(ACCOUNT, positions=OTHERS)}, "3", "3"),
     (
         "position_open",
         BUY,
