@@ -255,6 +255,8 @@ def test_a_closed_candle_drops_the_waiting_open_one_of_a_slow_session(desk):
     received = [client.message() for _ in range(sent + 2)]
     assert received[-2]["data"]["closed"] is True
     assert received[-1]["data"]["message"] == "end"
+    client.send(text({"type": "ping"}))
+    assert client.message()["type"] == "pong"  # nothing else waited
 
 
 def test_a_session_that_never_reads_is_closed_with_1013_when_its_outbox_is_full(desk):
