@@ -72,7 +72,7 @@ class RequestDesk:
         )
 
     def refuse(self, asked: ClientRequest, code: str, text: str) -> None:
-        self.reply(asked, "error", ErrorView(code=code, message=_sentence(text)))
+        self.reply(asked, "error", ErrorView(code=code, message=_sentence(text, code)))
 
     def config(self, control: Control, pair: str | None) -> dict[str, object]:
         """Return the configuration that `control` makes, of one pair or of all."""
@@ -400,11 +400,10 @@ class RequestDesk:
         self.reply(asked, "decisions_response", DecisionsView(decisions=items))
 
 
-def _sentence(text: str) -> str:
-    """Return a refusal as a sentence; names of fields and filters keep their spelling."""
-    first, space, rest = text.partition(" ")
-    first = first if "_" in first else first[:1].upper() + first[1:]
-    return first + space + rest + ("" if text.endswith(".") else ".")
+def _sentence(text: str, code: str) -> str:
+    """Return a refusal as a sentence; one that begins with a field's name keeps its spelling."""
+    named = code in ("bad_message", "unknown_symbol") or "_" in text.partition(" ")[0]
+    return (text if named else text[:1].upper() + text[1:]) + ("" if text.endswith(".") else ".")
 
 
 def _with_analysis(control: Control, now_ms: int) -> Control:
