@@ -333,7 +333,7 @@ class Exchange:
         if order.order_type is OrderType.STOP:
             trigger = self._triggered.get(order_id)
             return trigger is not None and received_ms >= trigger.event.ts_ms
-        return order_id in self._arrived or received_ms >= order.created_ms + self.paper.latency_ms
+        return order_id in self._arrived or received_ms >= self._since(order.created_ms) + self.paper.latency_ms
 
     def _fill_by_book(self, entry: OpenOrder) -> None:
         order = entry.order
@@ -431,7 +431,7 @@ class Exchange:
             return None
         if order.reduce_only and self.market.pair(order.pair).mark() is None:
             return None  # an exit waits for the first price, however long
-        return order.created_ms + self.paper.latency_ms + BOOK_WAIT_MS
+        return self._since(order.created_ms) + self.paper.latency_ms + BOOK_WAIT_MS
 
     def _fill_overdue(self, entry: OpenOrder, now_ms: int) -> None:
         """Fill a market order that no new book came for: from the book that still holds, else at the last price."""
@@ -471,7 +471,7 @@ class Exchange:
 
         left = trade.quantity
         for item in tuple(resting_of(self.desk, pair)):
-            if trade.traded_ms < item.since_ms or (wanted := self._wanted(pair, item)) is None:
+            if trade.traded_ms < self._since(item.since_ms) or (wanted := self._wanted(pair, item)) is None:
                 continue
             if item.limit and left > 0 and item.traded_through(trade):
                 left -= (part := min(left, wanted))
@@ -495,7 +495,7 @@ class Exchange:
         # Without books a stop set within the candle counts for it: rather a stop too early than one too late.
         newest_ms = event.id if self.paper.has_books else event.id + self.market.pair(pair).candle_ms - 1
         while True:
-            waiting = (item for item in resting_of(self.desk, pair) if item.since_ms <= newest_ms)
+            waiting = (item for item in resting_of(self.desk, pair) if self._since(item.since_ms) <= newest_ms)
             if (hit := first_hit(waiting, start, end)) is None:
                 return
             item, start = hit
@@ -525,14 +525,18 @@ class Exchange:
             for entry in self.desk.orders.values()
             if entry.order.pair == pair
             and entry.order.order_type is OrderType.MARKET
-            and entry.order.created_ms <= created_until_ms
+            and self._since(entry.order.created_ms) <= created_until_ms
         )
+
+    def _since(self, ms: int) -> int:
+        """Return since when something of ours waits; a moment to come is of an earlier run of the same recording."""
+        return ms if ms <= self.books.now_ms else 0
 
     def _trail(self, pair: str, price: Decimal, event: MarketEvent, ts_ms: int) -> None:
         rules = self.market.pair(pair).rules
         if (holding := self.desk.holdings.get(pair)) is None or rules is None or pair in self._triggers:
             return
-        if ts_ms < holding.position.opened_ms:
+        if ts_ms < self._since(holding.position.opened_ms):
             return
         if (trailing := protection.trailed(holding.position, price, rules.tick_size)) is not None:
             self.executor.trail(holding, trailing, event, ts_ms)
