@@ -24,6 +24,7 @@ from domain.market import INTERVAL_MS, Candle, PublicTrade
 log = logging.getLogger(__name__)
 
 SINGLE_TRADES_SPAN_MS = 2 * 3_600_000  # farther back, candles of 1 m stand in for trades
+CANDLES_SPAN_MS = 30 * 86_400_000  # what happened before is left out
 MINUTE_MS = 60_000
 
 
@@ -69,6 +70,9 @@ def missed(
             return trades_since(rest, pair, since_ms=since_ms), ()
         return trades_after(rest, pair, last_id=since_trade_id, last_ms=since_ms), ()
     from_ms -= from_ms % MINUTE_MS
+    if since_ms < exchange_ms - CANDLES_SPAN_MS:
+        log.warning("%s was left alone for more than 30 days: what happened before those is not fetched", pair)
+        since_ms = exchange_ms - CANDLES_SPAN_MS
     start_ms = since_ms - since_ms % MINUTE_MS
     candles = tuple(rest.klines(pair, "1m", start_ms=start_ms, end_ms=from_ms - MINUTE_MS))
     return trades_since(rest, pair, since_ms=from_ms - 1), candles

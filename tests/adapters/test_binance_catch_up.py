@@ -142,6 +142,12 @@ def test_what_is_long_ago_comes_as_candles_up_to_where_the_trades_begin():
     assert trades[-1].trade_id == 12_000
 
 
+def test_what_is_longer_ago_than_thirty_days_is_left_out():
+    day_ms, now_ms = 24 * HOUR, 100 * 24 * HOUR
+    _, candles = missed(Exchange(1), "BTCUSDT", since_ms=0, since_trade_id=None, exchange_ms=now_ms)
+    assert candles[0].open_ms == now_ms - 30 * day_ms
+
+
 @pytest.mark.parametrize(("since_id", "first"), [(11_990, 11_991), (None, 11_991)])
 def test_what_is_recent_comes_as_trades_alone(since_id: int | None, first: int):
     trades, candles = missed(

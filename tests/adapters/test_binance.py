@@ -1,0 +1,246 @@
+"""The whole Binance connection against the simulated exchange over real sockets: no trade or candle lost or doubled."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import gevent
+import pytest
+
+from adapters.binance import BinanceSource
+from adapters.clock import SystemClock
+from adapters.weight_governor import WeightGovernor
+from domain.market import MarketState, Source
+from domain.messages import (
+    BookReceived,
+    CandleReceived,
+    HistoryReceived,
+    RulesReceived,
+    SourceStatusChanged,
+    TickerReceived,
+    TradeReceived,
+    TradesFetched,
+)
+from sim.faults import Fault
+from sim.world import World
+
+PAIRS = ("BTCUSDT", "ETHUSDT")
+DEAD_REST, DEAD_STREAM = "http://127.0.0.1:9", "ws://127.0.0.1:9"
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World(seed=5, ping_seconds=0.5) as running:
+        yield running
+
+
+class Connection:
+    """A source under test and what it told."""
+
+    def __init__(self, peers, *, rest: tuple[str, ...], streams: tuple[str, ...], pairs=PAIRS, **options) -> None:
+        self.peers = peers
+        self.source = BinanceSource(
+            pairs=pairs,
+            intervals=("1m", "1h"),
+            rest_urls=rest,
+            stream_urls=streams,
+            governor=WeightGovernor(weight_per_minute=6000),
+            peers=peers,
+            clock=SystemClock(),
+            history=50,
+            **({"stale_after_seconds": 2} | options),
+        )
+
+    def told(self, kind: type) -> list:
+        return self.peers.to("market", kind)
+
+    def states(self) -> list[MarketState]:
+        return [status.state for status in self.told(SourceStatusChanged)]
+
+    def trade_ids(self, pair: str = "BTCUSDT") -> list[int]:
+        return [message.trade.trade_id for message in self.told(TradeReceived) if message.pair == pair]
+
+    def caught_up(self) -> list[TradeReceived]:
+        return [message for message in self.told(TradeReceived) if message.catch_up]
+
+    def assert_nothing_is_lost_or_doubled(self) -> None:
+        for pair in PAIRS:
+            ids = self.trade_ids(pair)
+            assert all(after == before + 1 for before, after in pairwise(ids)), ids
+
+    def forget(self) -> None:
+        self.peers.sent.clear()
+
+
+def eventually(holds: Callable[[], object], seconds: float = 15.0) -> None:
+    """Wait for `holds`, in real time: sockets are real here."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not happen in time"
+        gevent.sleep(0.02)
+
+
+@contextlib.contextmanager
+def connected(peers, world: World, **options) -> Iterator[Connection]:
+    made = Connection(peers, rest=(world.rest_url,), streams=(world.stream_url,), **options)
+    made.source.start()
+    try:
+        eventually(lambda: made.states()[-1:] == [MarketState.LIVE])
+        eventually(lambda: all(made.trade_ids(pair) for pair in PAIRS))
+        yield made
+    finally:
+        made.source.stop()
+
+
+def test_rules_and_history_first_then_live_data(peers, world: World):
+    with connected(peers, world, kind=Source.SIMULATED) as made:
+        assert made.source.kind is Source.SIMULATED
+        eventually(lambda: {message.interval for message in made.told(CandleReceived)} == {"1m", "1h"})
+        eventually(lambda: {message.pair for message in made.told(BookReceived)} == set(PAIRS))
+        assert made.states() == [MarketState.CONNECTING, MarketState.LIVE]
+        assert [rule.pair for rule in made.told(RulesReceived)[0].rules] == list(PAIRS)
+        history = {(told.pair, told.interval): told.candles for told in made.told(HistoryReceived)}
+        assert set(history) == {(pair, interval) for pair in PAIRS for interval in ("1m", "1h")}
+        for candles in history.values():
+            assert len(candles) >= 49
+            step = candles[1].open_ms - candles[0].open_ms
+            assert all(after.open_ms == before.open_ms + step for before, after in pairwise(candles))
+            assert candles[-1].open_ms + step <= time.time() * 1000  # closed ones only
+        assert {told.pair for told in made.told(TickerReceived)} == set(PAIRS)
+        book = made.told(BookReceived)[-1].book
+        assert (len(book.bids), len(book.asks), book.depth) == (20, 20, 20)
+        made.assert_nothing_is_lost_or_doubled()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="drop", on="stream", times=1),
+        Fault(kind="silence", on="stream", for_seconds=3),
+        Fault(kind="silence", on="stream", where="btcusdt@trade", for_seconds=8),
+        Fault(kind="silence", on="stream", where="btcusdt@depth", for_seconds=3),
+    ],
+    ids=("drop", "silence", "silent trades", "silent depth"),
+)
+def test_a_lost_or_silent_stream_is_replaced_and_its_gap_filled(peers, world: World, fault: Fault):
+    with connected(peers, world, stale_after_seconds=1) as made:
+        fault.began = time.monotonic()
+        world.faults.add(fault)
+        eventually(lambda: MarketState.RECONNECTING in made.states())
+        lost = len(made.trade_ids())
+        eventually(lambda: made.states()[-1] is MarketState.LIVE and len(made.trade_ids()) > lost + 2)
+        made.assert_nothing_is_lost_or_doubled()
+        if fault.kind == "silence" and not fault.where:
+            assert MarketState.STALE in made.states()
+            assert made.caught_up()
+
+
+@pytest.mark.parametrize("kind", ["reorder", "duplicate", "malformed"])
+def test_a_damaged_trade_stream_is_put_right(peers, world: World, kind: str):
+    with connected(peers, world) as made:
+        before = len(made.trade_ids())
+        world.faults.add(Fault(kind=kind, on="stream", where="btcusdt@trade", for_seconds=2.5))
+        eventually(lambda: len(made.trade_ids()) > before + 4, 25)
+        made.assert_nothing_is_lost_or_doubled()
+
+
+def test_a_connection_is_replaced_in_time_without_a_break(peers, world: World):
+    with connected(peers, world, max_age_seconds=1.5) as made:
+        gone = len(made.told(BookReceived))
+        eventually(lambda: len(made.told(BookReceived)) > gone + 60)
+        assert made.states() == [MarketState.CONNECTING, MarketState.LIVE]  # nobody noticed
+        made.assert_nothing_is_lost_or_doubled()
+
+
+def test_a_whole_outage_is_said_and_made_good(peers, world: World):
+    with connected(peers, world) as made:
+        world.stop()
+        eventually(lambda: MarketState.UNREACHABLE in made.states())
+        unreachable = next(told for told in made.told(SourceStatusChanged) if told.state is MarketState.UNREACHABLE)
+        assert world.stream_url in unreachable.message
+        assert "trying again in" in unreachable.message
+        world.start()
+        eventually(lambda: made.states()[-1] is MarketState.LIVE)
+        assert MarketState.CATCHING_UP in made.states()
+        assert made.caught_up()
+        made.assert_nothing_is_lost_or_doubled()
+
+
+def test_while_the_gap_cannot_be_fetched_nothing_newer_is_told(peers, world: World):
+    with connected(peers, world) as made:
+        world.faults.add(Fault(kind="status", status=451))
+        world.faults.add(Fault(kind="drop", on="stream", times=1))
+        eventually(lambda: MarketState.CATCHING_UP in made.states())
+        made.forget()
+        gevent.sleep(1)
+        assert made.told(TradeReceived) == made.told(BookReceived) == []
+        world.faults.clear()
+        eventually(lambda: made.states()[-1:] == [MarketState.LIVE])
+        assert made.caught_up()
+
+
+def test_without_any_network_it_stays_and_says_what_it_cannot_reach(peers):
+    made = Connection(peers, rest=(DEAD_REST, "http://127.0.0.1:10"), streams=(DEAD_STREAM,))
+    made.source.start()
+    try:
+        eventually(lambda: made.states().count(MarketState.UNREACHABLE) >= 2)
+    finally:
+        made.source.stop()
+    message = made.told(SourceStatusChanged)[-1].message
+    assert "http://127.0.0.1:9 (connection refused)" in message
+    assert "http://127.0.0.1:10 (connection refused)" in message
+    assert "trying again in" in message
+    assert {type(told) for told in peers.to("market")} == {SourceStatusChanged}  # no price of any kind
+
+
+def test_other_addresses_are_tried(peers, world: World):
+    made = Connection(peers, rest=(DEAD_REST, world.rest_url), streams=(DEAD_STREAM, world.stream_url))
+    made.source.start()
+    try:
+        eventually(lambda: made.states()[-1:] == [MarketState.LIVE])
+    finally:
+        made.source.stop()
+
+
+def test_a_pair_that_the_exchange_does_not_list_leaves_the_others_alone(peers, world: World):
+    with connected(peers, world, pairs=("NOSUCHUSDT", *PAIRS)) as made:
+        assert {told.pair for told in made.told(HistoryReceived)} == set(PAIRS)
+
+
+def test_missed_trades_are_fetched_and_told(peers, world: World):
+    with connected(peers, world) as made:
+        known = made.told(TradeReceived)[0].trade
+        made.source.fetch_trades("BTCUSDT", since_ms=known.traded_ms - 60_000, since_trade_id=None, request_id="a")
+        made.source.fetch_trades("BTCUSDT", since_ms=known.traded_ms - 60_000, since_trade_id=None, request_id="b")
+        eventually(lambda: made.told(TradesFetched))
+        (fetched,) = made.told(TradesFetched)
+        assert fetched.request_id == "b"  # the newer request took the older one's place
+        ids = [trade.trade_id for trade in fetched.trades]
+        assert ids == list(range(ids[0], ids[-1] + 1))
+        assert fetched.trades[0].traded_ms > known.traded_ms - 60_000
+
+
+def test_after_a_restart_everything_is_told_anew_and_requests_are_not_forgotten(peers, world: World):
+    with connected(peers, world) as made:
+        world.faults.add(Fault(kind="status", status=500, where="trades"))
+        since_ms = made.told(TradeReceived)[0].trade.traded_ms - 60_000
+        made.source.fetch_trades("BTCUSDT", since_ms=since_ms, since_trade_id=None, request_id="r")
+        made.source.stop()
+        made.forget()
+        gevent.sleep(0.3)
+        assert peers.sent == []
+        world.faults.clear()
+        made.source.start()
+        eventually(lambda: made.states()[-1:] == [MarketState.LIVE])
+        eventually(lambda: made.told(TradesFetched))
+        assert made.told(RulesReceived) and made.told(HistoryReceived)
+
+
+def test_a_skewed_clock_is_measured_and_only_closed_candles_are_history(peers, world: World):
+    world.faults.add(Fault(kind="clock_skew", skew_ms=90_000))
+    with connected(peers, world) as made:
+        assert 85_000 < made.source.offset_ms < 95_000
+        newest = max(told.candles[-1].open_ms for told in made.told(HistoryReceived) if told.interval == "1m")
+        assert newest + 60_000 <= time.time() * 1000 + 90_000
+        assert newest + 120_000 > time.time() * 1000 + 85_000
