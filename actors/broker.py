@@ -51,7 +51,7 @@ from domain.messages import (
     TradePrinted,
 )
 from domain.ports import Archive, Clock, JournalDocument, LedgerStore, Peers, Timers
-from domain.projections import projections
+from domain.projections import Projections, of_desk, projections
 from domain.trading import Account, Control, MarketEvent, OrderSource, OrderStatus, Reason, Refusal
 from settings import Settings
 
@@ -199,10 +199,16 @@ class BrokerActor(Actor):
         self._serve(desk)
 
     def _read_journal(self, desk: Desk) -> None:
-        for seq in recovery.fold(desk, self._store.read(after_seq=desk.seq)):
-            if seq % SLICE == 0:
+        read: list[JournalDocument] = []
+        for document in recovery.fold(desk, self._store.read(after_seq=desk.seq)):
+            read.append(document)
+            if len(read) == SLICE:
+                self._project(projections(read))
+                read.clear()
                 gevent.sleep(0)
         recovery.check_head(desk, self._store.head())
+        self._project(projections(read))
+        self._project(of_desk(desk))
 
     def _serve(self, desk: Desk) -> None:
         now_ms, read_seq, read_hash = self._clock.now_ms(), desk.seq, desk.head
@@ -610,8 +616,7 @@ class BrokerActor(Actor):
 
     def _stored(self, writer: LedgerWriter) -> None:
         batch = writer.stored()
-        for collection, values in projections(batch).items():
-            self._store.project(collection, values)
+        self._project(projections(batch))
         writer.announce_stored()
         self._peers.tell("hub", LedgerAdvanced(seq=writer.stored_seq, hash=writer.stored_hash, available=True))
         kinds = {document["type"] for document in batch}
@@ -620,6 +625,10 @@ class BrokerActor(Actor):
         if kinds & {"fill", "liquidation"}:
             now_ms = self._clock.now_ms()
             self._tell_all(StatisticsChanged(statistics=self._ex.desk.tally.statistics(now_ms)))
+
+    def _project(self, projected: Projections) -> None:
+        for collection, values in projected.items():
+            self._store.project(collection, values)
 
     def _not_stored(self, error: Exception) -> None:
         """Keep the documents and try again; a definite no ends all writing."""

@@ -7,19 +7,41 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domain import documents
+from domain.desk import Desk
 from domain.ports import JournalDocument
 
-Projected = dict[str, dict[str, tuple[str, int, JournalDocument]]]  # collection -> id -> (id, seq, value)
+Projection = tuple[str, int, JournalDocument]  # _id, the seq it reflects, value
+Projections = dict[str, list[Projection]]  # by collection
 
 
-def projections(batch: Iterable[JournalDocument]) -> dict[str, list[tuple[str, int, JournalDocument]]]:
+def projections(batch: Iterable[JournalDocument]) -> Projections:
     """Return per collection the newest (_id, seq, value) of everything that `batch`, in order, touched."""
-    projected: Projected = {}
+    projected: dict[str, dict[str, Projection]] = {}
     for document in batch:
         body: Mapping[str, Any] = document
         for collection, key, value in _values(body):
             projected.setdefault(collection, {})[key] = (key, int(body["seq"]), value)
     return {collection: list(values.values()) for collection, values in projected.items()}
+
+
+def of_desk(desk: Desk) -> Projections:
+    """Return the same of the whole state: what a start writes anew, in case it was lost."""
+    traded = [account.partition(":")[2] for account, _ in desk.balances if account.startswith("position:")]
+    positions = {pair: desk.position(pair) for pair in traded}
+    return {
+        "balances": [
+            (account, desk.seq, {"account": account, "asset": asset, "balance": balance})
+            for (account, asset), balance in desk.balances.items()
+        ],
+        "positions": [
+            (pair, desk.seq, documents.flat_part(pair) if position is None else documents.position_part(position))
+            for pair, position in positions.items()
+        ],
+        "orders": [
+            (order_id, desk.seq, documents.order_part(entry.order) | {"fills": entry.fills})
+            for order_id, entry in desk.orders.items()
+        ],
+    }
 
 
 def _values(body: Mapping[str, Any]) -> Iterable[tuple[str, str, documents.Part]]:

@@ -26,8 +26,8 @@ def begin(checkpoint: JournalDocument | None) -> Desk:
         raise LedgerCorrupt(f"checkpoint {checkpoint.get('_id')!r} must hold a whole state: {error!r}") from error
 
 
-def fold(desk: Desk, documents: Iterable[JournalDocument]) -> Iterator[int]:
-    """Verify and apply `documents`, which follow the desk's newest; yield the seq of each when it is done.
+def fold(desk: Desk, documents: Iterable[JournalDocument]) -> Iterator[JournalDocument]:
+    """Verify and apply `documents`, which follow the desk's newest; yield each when it is done.
 
     Raises:
         LedgerCorrupt: gap, broken chain, wrong sum, or a document that does not fit the state.
@@ -39,7 +39,7 @@ def fold(desk: Desk, documents: Iterable[JournalDocument]) -> Iterator[int]:
         except (KeyError, TypeError, ValueError, InvariantError) as error:
             name = f"journal document {document.get('_id')!r} (seq {document.get('seq')})"
             raise LedgerCorrupt(f"{name} must fit the state before it: {error}") from error
-        yield desk.seq
+        yield document
 
 
 def check_head(desk: Desk, head: Head | None) -> None:

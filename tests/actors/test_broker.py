@@ -473,6 +473,15 @@ def test_projections_are_absolute_and_carry_their_seq(desk):
     assert projected[("trades", "o1")][1]["price"] == D("100.01")
 
 
+def test_a_start_writes_projections_anew_that_were_lost(desk):
+    desk.open_long()
+    expected = {key: value[1] for key, value in desk.store.projected.items()}
+    desk.crash()
+    desk.store.projected.clear()
+    desk.start()
+    assert {key: value[1] for key, value in desk.store.projected.items()} == expected
+
+
 def test_marks_are_told_once_a_second_only_when_something_changed(desk):
     desk.open_long()
     desk.trade(2, "105", 300)
