@@ -145,13 +145,11 @@ class SessionNotices:
             return
         named = {name for entry in turn for name in (entry.to, entry.but) if name is not None}
         everybody = b"".join(entry.frame for entry in turn if entry.to is None)
-        for name, session in tuple(self.sessions.items()):
-            if not session.live:
-                session.waiting.extend(entry.frame for entry in turn if entry.to == name)
-            elif session.slow or session.selective or name in named:
+        for session in tuple(self.sessions.values()):
+            if session.slow or session.selective or not session.live or session.name in named:
                 self._deliver(session, turn)
             elif everybody:
-                session.push(everybody)
+                session.send(everybody)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -171,6 +169,9 @@ class SessionNotices:
             gevent.get_hub().loop.run_callback(self.flush)
 
     def _deliver(self, session: Session, turn: list[_Entry]) -> None:
+        if not session.live:
+            session.waiting.extend(entry.frame for entry in turn if entry.to == session.name)
+            return
         mine = [
             entry
             for entry in turn

@@ -72,6 +72,34 @@ class _Choice:
 class Session:
     """One client. `live` once its `initial_data` is sent: before that nothing else is."""
 
+    __slots__ = (
+        "_closing",
+        "_latest",
+        "_pump_greenlet",
+        "_queue",
+        "_queued_bytes",
+        "_raw",
+        "_send_raw",
+        "_sock",
+        "_symbols",
+        "_topics",
+        "address",
+        "bytes",
+        "flood",
+        "frames",
+        "live",
+        "messages",
+        "missed_pongs",
+        "name",
+        "next_ping",
+        "role",
+        "selective",
+        "slow",
+        "too_slow",
+        "waiting",
+        "ws",
+    )
+
     def __init__(self, ws: SafeWebSocket, *, name: str, role: str, address: str, messages_per_second: int) -> None:
         self.ws, self.name, self.role, self.address = ws, name, role, address
         self.live = False
@@ -86,10 +114,11 @@ class Session:
         self.selective = False
         self._sock = ws.handler.socket
         self._raw = getattr(self._sock, "_sock", self._sock)  # a gevent socket wraps a non-blocking one
+        self._send_raw = self._raw.send
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
         self._latest: dict[Hashable, bytes] = {}
-        self._pumping = False
+        self.slow = False  # frames wait because the client does not read fast enough
         self._pump_greenlet: gevent.Greenlet[[], None] | None = None
         self._closing = False
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
@@ -120,20 +149,15 @@ class Session:
 
     # --- the outbox ------------------------------------------------------------------------------------------------
 
-    @property
-    def slow(self) -> bool:
-        """Whether frames wait because the client does not read fast enough."""
-        return self._pumping
-
     def push(self, data: bytes, key: Hashable | None = None, *, conflate: bool = False) -> None:
         """Send whole frames, or queue them. While slow, a conflated frame replaces the waiting one of its key; any
         other frame with that key makes the waiting one obsolete."""
+        if not self.slow:
+            self.send(data)
+            return
         if self._closing:
             return
         self.frames += 1
-        if not self._pumping:
-            self._send(data)
-            return
         if key is not None:
             self._latest.pop(key, None)
             if conflate:
@@ -146,19 +170,22 @@ class Session:
         self._queue.append(data)
         self._queued_bytes += len(data)
 
-    def _send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
+        """Send whole frames at once; only while not `slow`. This is the path of nearly all frames: one system call."""
         try:
-            sent = self._raw.send(data)
+            sent = self._send_raw(data)
         except BlockingIOError:
             sent = 0
-        except OSError:
-            self.cut()
+        except OSError:  # gone, or closed by us
+            if not self._closing:
+                self.cut()
             return
+        self.frames += 1
         self.bytes += sent
         if sent < len(data):
             self._queue.append(data[sent:])  # the rest of a frame goes first
             self._queued_bytes += len(data) - sent
-            self._pumping = True
+            self.slow = True
             self._pump_greenlet = gevent.spawn(self._pump)
 
     def _pump(self) -> None:
@@ -169,7 +196,7 @@ class Session:
                     self._queue.extend(self._latest.values())
                     self._latest.clear()
                 self._write(self._queue.popleft())
-            self._pumping = False
+            self.slow = False
             self._queued_bytes = 0
             if self._closing:
                 self._end_writing()
@@ -218,7 +245,7 @@ class Session:
             self._queued_bytes -= len(self._queue.pop())
         self.ws.close(code, reason)  # writes through push
         self._closing = True
-        if not self._pumping:
+        if not self.slow:
             self._end_writing()
         gevent.spawn_later(LINGER_SECONDS, self.cut)
 
