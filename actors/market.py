@@ -2,13 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
 
 from actors.base import Actor
 from domain import market_checks
 from domain.candles import CandleSeries, Merge
-from domain.market import INTERVAL_MS, Candle, MarketState, OrderBook, PublicTrade, Quote, SymbolRules, Ticker
+from domain.market import INTERVAL_MS, Candle, MarketState, PublicTrade, SymbolRules
 from domain.messages import (
     ActorStarted,
     BookChanged,
@@ -37,32 +35,13 @@ from domain.messages import (
     TradeReceived,
     TradesFetched,
 )
+from domain.pair_market import PairMarket
 from domain.ports import Clock, MarketSource, Peers, Timers
-from domain.tape import TradeTape
 from settings import Settings
 
 BROKER, HUB = "broker", "hub"
 MAX_WAITING_REQUESTS = 100  # for candles of a series that is still empty
-QUOTE_AGAIN_MS = 1000  # an unchanged quote is told again after this long
-DEFAULT_CANDLE_MS = 60_000  # how often news of a pair is expected where candles are all there is
-
-
-@dataclass(slots=True)
-class _Pair:
-    """What is known of one pair."""
-
-    bot: str | None
-    tape: TradeTape = field(default_factory=TradeTape)
-    series: dict[str, CandleSeries] = field(default_factory=dict)
-    finest: str | None = None  # the finest interval whose candles were seen to close
-    book: OrderBook | None = None
-    ticker: Ticker | None = None
-    quote: Quote | None = None
-    price: Decimal | None = None  # of the last trade, or the newest candle
-    price_ms: int = 0
-    seen_ms: int = 0  # clock time of the last news
-    stale: bool = False
-    told_ms: int = 0  # event time of the quote as last told
+CANDLE_LOOK_SECONDS = 60.0  # how often freshness is judged where candles are all there is
 
 
 class MarketActor(Actor):
@@ -94,8 +73,10 @@ class MarketActor(Actor):
         self._timers = timers
         self._source = source
         self._bots = bots
+        self._bot_of = {pair: f"bot-{pair}" for pair in settings.bots.pairs if f"bot-{pair}" in bots}
         self._pairs = {
-            pair: _Pair(bot=f"bot-{pair}" if f"bot-{pair}" in bots else None) for pair in settings.bots.pairs
+            pair: PairMarket(pair=pair, source=source.kind, history=settings.market.history, seen_ms=0)
+            for pair in settings.bots.pairs
         }
         self._rules: tuple[SymbolRules, ...] = ()
         self._status: SourceStatusChanged | None = None
@@ -104,8 +85,8 @@ class MarketActor(Actor):
 
     def on_start(self) -> None:
         now_ms = self._clock.now_ms()
-        for state in self._pairs.values():
-            state.seen_ms = now_ms
+        for market in self._pairs.values():
+            market.seen_ms = now_ms
         self._set_staleness_timer()
         self._source.stop()
         self._source.start()
@@ -157,65 +138,46 @@ class MarketActor(Actor):
         self._tell_all(RulesChanged(rules=self._rules))
 
     def _on_book_received(self, message: BookReceived) -> None:
-        state = self._known(message.pair)
-        if state is None:
+        market = self._known(message.pair)
+        if market is None or self._refused(message.pair, market.take_book(message.book)):
             return
-        if (fault := market_checks.book_fault(message.book)) is not None:
-            self._refuse(message.pair, fault)
-            return
-        if state.book is not None and message.book.update_id < state.book.update_id:
-            self._refuse(message.pair, "book_out_of_order")
-            return
-        state.book = message.book
-        self._seen(message.pair, state)
+        self._seen(market)
         changed = BookChanged(pair=message.pair, book=message.book)
         self._peers.tell(BROKER, changed)
         self._peers.tell(HUB, changed)
-        self._tell_quote(message.pair, state, message.book.received_ms)
+        self._tell_quote(market, message.book.received_ms)
 
     def _on_trade_received(self, message: TradeReceived) -> None:
-        state = self._known(message.pair)
-        if state is None:
-            return
-        if (fault := market_checks.trade_fault(message.trade)) is not None:
-            self._refuse(message.pair, fault)
-            return
-        if not state.tape.add(message.trade):
-            self._refuse(message.pair, "trade_repeated")
+        market = self._known(message.pair)
+        if market is None or self._refused(message.pair, market.take_trade(message.trade)):
             return
         printed = TradePrinted(pair=message.pair, trade=message.trade, catch_up=message.catch_up)
         self._peers.tell(BROKER, printed)
         if not message.catch_up:
-            self._seen(message.pair, state)
-        self._take_price(message.pair, state, message.trade.price, message.trade.traded_ms)
+            self._seen(market)
+        self._tell_quote(market, market.price_ms)
 
     def _on_candle_received(self, message: CandleReceived) -> None:
-        state, interval_ms = self._known(message.pair), INTERVAL_MS.get(message.interval)
-        if state is None or interval_ms is None:
+        market = self._known(message.pair)
+        if market is None or message.interval not in INTERVAL_MS:
             return
-        if (fault := market_checks.candle_fault(message.candle, interval_ms)) is not None:
-            self._refuse(message.pair, fault)
+        if message.closed:
+            self._close_candle(message, market)
             return
-        series = self._series(state, message.interval)
-        if not message.closed:
-            if series.set_open(message.candle):
-                changed = CandleChanged(pair=message.pair, interval=message.interval, candle=message.candle)
-                self._peers.tell(HUB, changed)
-            return
-        self._close_candle(message, state, series)
+        fault = market.take_open_candle(message.interval, message.candle)
+        if fault is None:
+            changed = CandleChanged(pair=message.pair, interval=message.interval, candle=message.candle)
+            self._peers.tell(HUB, changed)
+        elif fault:
+            self._refused(message.pair, fault)
 
-    def _close_candle(self, message: CandleReceived, state: _Pair, series: CandleSeries) -> None:
-        outcome = series.add(message.candle)
+    def _close_candle(self, message: CandleReceived, market: PairMarket) -> None:
+        outcome, reason = market.close_candle(message.interval, message.candle)
+        self._refused(message.pair, reason)
         if outcome not in (Merge.ADDED, Merge.AFTER_GAP):
-            if outcome is not Merge.REPEATED:
-                self._refuse(message.pair, f"candle_{outcome}")
             return
-        if outcome is Merge.AFTER_GAP:
-            self._refuse(message.pair, "candle_gap", what="Seen")
-        if state.finest is None or series.interval_ms < INTERVAL_MS[state.finest]:
-            state.finest = message.interval
         if not message.catch_up:
-            self._seen(message.pair, state)
+            self._seen(market)
         closed = CandleClosed(
             pair=message.pair,
             interval=message.interval,
@@ -223,53 +185,38 @@ class MarketActor(Actor):
             catch_up=message.catch_up,
             source=self._source.kind,
         )
-        if not self._source.has_books and message.interval == state.finest:
+        if not self._source.has_books and message.interval == market.finest:
             self._peers.tell(BROKER, closed)
-        self._take_price(message.pair, state, message.candle.close, message.candle.open_ms + series.interval_ms)
-        self._tell_bot(state, closed)
+        self._tell_quote(market, market.price_ms)
+        self._tell_bot(market, closed)
         self._peers.tell(HUB, closed)
-        self._answer_waiting(message.pair, message.interval, series)
+        self._answer_waiting(message.pair, message.interval, market.series_of(message.interval))
 
     def _on_candle_open_received(self, message: CandleOpenReceived) -> None:
-        state = self._known(message.pair)
-        if state is None:
+        market = self._known(message.pair)
+        if market is None or self._refused(message.pair, market.take_open_price(message.open_ms, message.price)):
             return
-        if (fault := market_checks.price_fault(message.price)) is not None:
-            self._refuse(message.pair, fault)
-            return
-        self._seen(message.pair, state)
+        self._seen(market)
         self._peers.tell(BROKER, CandleOpened(pair=message.pair, open_ms=message.open_ms, price=message.price))
-        self._take_price(message.pair, state, message.price, message.open_ms)
+        self._tell_quote(market, market.price_ms)
 
     def _on_history_received(self, message: HistoryReceived) -> None:
-        state, interval_ms = self._known(message.pair), INTERVAL_MS.get(message.interval)
-        if state is None or interval_ms is None:
+        market = self._known(message.pair)
+        if market is None or message.interval not in INTERVAL_MS:
             return
-        sound = []
-        for candle in message.candles:
-            if (fault := market_checks.candle_fault(candle, interval_ms)) is None:
-                sound.append(candle)
-            else:
-                self._refuse(message.pair, fault)
-        series = self._series(state, message.interval)
-        series.merge(sound)
-        if (newest := series.newest) is not None:
-            self._take_price(message.pair, state, newest.close, newest.open_ms + interval_ms)
+        for fault in market.take_history(message.interval, message.candles):
+            self._refused(message.pair, fault)
+        series = market.series_of(message.interval)
+        if len(series):
+            self._tell_quote(market, market.price_ms)
             self._answer_waiting(message.pair, message.interval, series)
 
     def _on_ticker_received(self, message: TickerReceived) -> None:
-        state = self._known(message.pair)
-        if state is None:
+        market = self._known(message.pair)
+        if market is None or self._refused(message.pair, market.take_ticker(message.ticker)):
             return
-        if (fault := market_checks.ticker_fault(message.ticker)) is not None:
-            self._refuse(message.pair, fault)
-            return
-        if state.ticker is not None and message.ticker.event_ms < state.ticker.event_ms:
-            self._refuse(message.pair, "ticker_out_of_order")
-            return
-        state.ticker = message.ticker
         changed = TickerChanged(pair=message.pair, ticker=message.ticker)
-        self._tell_bot(state, changed)
+        self._tell_bot(market, changed)
         self._peers.tell(HUB, changed)
 
     def _on_source_status_changed(self, message: SourceStatusChanged) -> None:
@@ -277,19 +224,19 @@ class MarketActor(Actor):
         self.log.info("Market %s: %s", message.state, message.message)
         self._tell_all(MarketStatusChanged(state=message.state, message=message.message, at_ms=message.at_ms))
         if message.state in (MarketState.CONNECTING, MarketState.RECONNECTING):
-            for state in self._pairs.values():
-                state.book = None  # a new connection counts its updates anew; an old book is of no use
+            for market in self._pairs.values():
+                market.book = None  # a new connection counts its updates anew; an old book is of no use
         if message.state is MarketState.STALE:
-            for pair, state in self._pairs.items():
-                self._mark_stale(pair, state, message.message)
+            for market in self._pairs.values():
+                self._mark_stale(market, message.message)
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def _on_send_candles(self, message: SendCandles) -> None:
-        state = self._pairs.get(message.pair)
-        series = None if state is None else state.series.get(message.interval)
+        market = self._pairs.get(message.pair)
+        series = None if market is None else market.series.get(message.interval)
         self._peers.tell(message.reply_to, _history(message, series))
-        if state is not None and (series is None or not len(series)):
+        if market is not None and (series is None or not len(series)):
             waiting = self._waiting.setdefault((message.pair, message.interval), [])
             if message not in waiting and len(waiting) < MAX_WAITING_REQUESTS:
                 waiting.append(message)  # answered again when there is something to answer
@@ -301,39 +248,44 @@ class MarketActor(Actor):
         if (status := self._status) is not None:
             changed = MarketStatusChanged(state=status.state, message=status.message, at_ms=status.at_ms)
             self._peers.tell(to, changed)
-        for pair, state in self._pairs.items():
-            if to in self._bots and to != state.bot:
-                continue
-            if state.ticker is not None:
-                self._peers.tell(to, TickerChanged(pair=pair, ticker=state.ticker))
-            if state.book is not None and to not in self._bots:
-                self._peers.tell(to, BookChanged(pair=pair, book=state.book))
-            if state.quote is not None:
-                self._peers.tell(to, QuoteChanged(quote=state.quote))
-            if state.stale:
-                self._peers.tell(to, self._pair_status(pair, MarketState.STALE, f"no fresh data of {pair}"))
+        for pair, market in self._pairs.items():
+            if to not in self._bots or to == self._bot_of.get(pair):
+                self._send_state(market, to)
+
+    def _send_state(self, market: PairMarket, to: str) -> None:
+        if market.ticker is not None:
+            self._peers.tell(to, TickerChanged(pair=market.pair, ticker=market.ticker))
+        if market.book is not None and to not in self._bots:
+            self._peers.tell(to, BookChanged(pair=market.pair, book=market.book))
+        if market.quote is not None:
+            self._peers.tell(to, QuoteChanged(quote=market.quote))
+        if market.stale:
+            self._peers.tell(to, self._pair_status(market, MarketState.STALE, f"no fresh data of {market.pair}"))
 
     def _on_send_trades(self, message: SendTrades) -> None:
-        state = self._pairs.get(message.pair)
-        if state is None:
-            self._peers.tell(BROKER, _missed(message, (), ()))
+        market = self._pairs.get(message.pair)
+        missed = _missed(message, (), ()) if market is None else self._missed_in_memory(message, market)
+        if missed is not None:
+            self._peers.tell(BROKER, missed)
             return
-        if self._source.has_books:
-            if state.tape.covers(since_ms=message.since_ms, since_trade_id=message.since_trade_id):
-                trades = state.tape.since(since_ms=message.since_ms, since_trade_id=message.since_trade_id)
-                self._peers.tell(BROKER, _missed(message, trades, ()))
-                return
-        elif state.finest is not None:
-            series = state.series[state.finest]
-            if series.oldest is not None and series.oldest.open_ms <= message.since_ms:
-                self._peers.tell(BROKER, _missed(message, (), series.since(message.since_ms)))
-                return
         self._source.fetch_trades(
             message.pair,
             since_ms=message.since_ms,
             since_trade_id=message.since_trade_id,
             request_id=message.request_id,
         )
+
+    def _missed_in_memory(self, asked: SendTrades, market: PairMarket) -> MissedTrades | None:
+        """Return the answer, None where memory does not go back far enough."""
+        if self._source.has_books:
+            if not market.tape.covers(since_ms=asked.since_ms, since_trade_id=asked.since_trade_id):
+                return None
+            trades = market.tape.since(since_ms=asked.since_ms, since_trade_id=asked.since_trade_id)
+            return _missed(asked, trades, ())
+        series = None if market.finest is None else market.series[market.finest]
+        if series is None or series.oldest is None or series.oldest.open_ms > asked.since_ms:
+            return None
+        return _missed(asked, (), series.since(asked.since_ms))
 
     def _on_trades_fetched(self, message: TradesFetched) -> None:
         """Pass the answer on. What was printed meanwhile may be in it too: the broker recognises it."""
@@ -344,119 +296,80 @@ class MarketActor(Actor):
     # --- freshness --------------------------------------------------------------------------------------------------
 
     def _set_staleness_timer(self) -> None:
-        seconds = max(1.0, self._stale_after_ms(None) / 10_000) if self._source.has_books else 60.0
-        self._timers.every(seconds, self.name, "staleness")
-
-    def _stale_after_ms(self, finest: str | None) -> int:
+        seconds = CANDLE_LOOK_SECONDS
         if self._source.has_books:
-            return self._settings.market.stale_after_seconds * 1000
-        return 2 * (DEFAULT_CANDLE_MS if finest is None else INTERVAL_MS[finest])
+            seconds = max(1.0, self._settings.market.stale_after_seconds / 10)
+        self._timers.every(seconds, self.name, "staleness")
 
     def _on_staleness_timer(self) -> None:
         now_ms = self._clock.now_ms()
-        for pair, state in self._pairs.items():
-            silent_ms = now_ms - state.seen_ms
-            if silent_ms > self._stale_after_ms(state.finest):
-                self._mark_stale(pair, state, f"no fresh data of {pair} for {silent_ms // 1000} s")
+        for market in self._pairs.values():
+            silent_ms = now_ms - market.seen_ms
+            if silent_ms > self._stale_after_ms(market):
+                self._mark_stale(market, f"no fresh data of {market.pair} for {silent_ms // 1000} s")
 
-    def _mark_stale(self, pair: str, state: _Pair, reason: str) -> None:
-        if state.stale:
+    def _stale_after_ms(self, market: PairMarket) -> int:
+        if self._source.has_books:
+            return self._settings.market.stale_after_seconds * 1000
+        return 2 * market.candle_ms()
+
+    def _mark_stale(self, market: PairMarket, reason: str) -> None:
+        if market.stale:
             return
-        state.stale = True
-        self.log.warning("%s is stale: %s", pair, reason)
-        if state.quote is not None:
-            state.quote = replace(state.quote, stale=True)
-            self._send_quote(state, state.quote)
-        self._tell_pair(state, self._pair_status(pair, MarketState.STALE, reason))
+        market.stale = True
+        self.log.warning("%s is stale: %s", market.pair, reason)
+        self._tell_quote(market, market.price_ms)
+        self._tell_pair(market, self._pair_status(market, MarketState.STALE, reason))
 
-    def _seen(self, pair: str, state: _Pair) -> None:
-        state.seen_ms = self._clock.now_ms()
-        if not state.stale:
+    def _seen(self, market: PairMarket) -> None:
+        market.seen_ms = self._clock.now_ms()
+        if not market.stale:
             return
-        state.stale = False
-        self.log.info("%s is fresh again", pair)
-        self._tell_pair(state, self._pair_status(pair, MarketState.LIVE, f"fresh data of {pair}"))
-        if state.quote is not None and state.price is not None:
-            self._tell_quote(pair, state, state.price_ms)
+        market.stale = False
+        self.log.info("%s is fresh again", market.pair)
+        self._tell_pair(market, self._pair_status(market, MarketState.LIVE, f"fresh data of {market.pair}"))
 
-    def _pair_status(self, pair: str, market_state: MarketState, message: str) -> MarketStatusChanged:
-        return MarketStatusChanged(state=market_state, message=message, at_ms=self._clock.now_ms(), pair=pair)
+    def _pair_status(self, market: PairMarket, state: MarketState, message: str) -> MarketStatusChanged:
+        return MarketStatusChanged(state=state, message=message, at_ms=self._clock.now_ms(), pair=market.pair)
 
-    # --- quotes -----------------------------------------------------------------------------------------------------
-
-    def _take_price(self, pair: str, state: _Pair, price: Decimal, at_ms: int) -> None:
-        if at_ms >= state.price_ms:
-            state.price, state.price_ms = price, at_ms
-            self._tell_quote(pair, state, at_ms)
-
-    def _tell_quote(self, pair: str, state: _Pair, at_ms: int) -> None:
-        """Tell the pair's quote if it changed, else once a second, so that who reads its time knows that it holds.
-
-        Without any trade or candle yet, the price is the middle of the book.
-        """
-        bid = state.book.bids[0][0] if state.book is not None and state.book.bids else None
-        ask = state.book.asks[0][0] if state.book is not None and state.book.asks else None
-        price = state.price
-        if price is None and bid is not None and ask is not None:
-            price = (bid + ask) / 2
-        if price is None:
+    def _tell_quote(self, market: PairMarket, at_ms: int) -> None:
+        if (quote := market.next_quote(at_ms)) is None:
             return
-        before = state.quote
-        event_ms = at_ms if before is None else max(at_ms, before.event_ms)
-        same = before is not None and (before.price, before.bid, before.ask, before.stale) == (
-            price,
-            bid,
-            ask,
-            state.stale,
-        )
-        if before is not None and same and event_ms - state.told_ms < QUOTE_AGAIN_MS:
-            state.quote = replace(before, event_ms=event_ms)
-            return
-        state.quote = Quote(
-            pair=pair, price=price, bid=bid, ask=ask, event_ms=event_ms, source=self._source.kind, stale=state.stale
-        )
-        self._send_quote(state, state.quote)
-
-    def _send_quote(self, state: _Pair, quote: Quote) -> None:
-        state.told_ms = quote.event_ms
         changed = QuoteChanged(quote=quote)
-        if self._source.has_books and state.tape.newest is None:
+        if self._source.has_books and market.tape.newest is None:
             self._peers.tell(BROKER, changed)  # until trades show it the price
-        self._tell_bot(state, changed)
+        self._tell_bot(market, changed)
         self._peers.tell(HUB, changed)
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
-    def _known(self, pair: str) -> _Pair | None:
-        state = self._pairs.get(pair)
-        if state is None:
-            self._refuse(pair, "unknown_pair")
-        return state
-
-    def _series(self, state: _Pair, interval: str) -> CandleSeries:
-        if (series := state.series.get(interval)) is None:
-            series = CandleSeries(interval_ms=INTERVAL_MS[interval], capacity=self._settings.market.history)
-            state.series[interval] = series
-        return series
+    def _known(self, pair: str) -> PairMarket | None:
+        market = self._pairs.get(pair)
+        if market is None:
+            self._refused(pair, "unknown_pair")
+        return market
 
     def _answer_waiting(self, pair: str, interval: str, series: CandleSeries) -> None:
         for request in self._waiting.pop((pair, interval), ()):
             self._peers.tell(request.reply_to, _history(request, series))
 
-    def _refuse(self, pair: str, reason: str, *, what: str = "Refused") -> None:
-        """Count, and log the 1st, 10th, 100th ... of its kind."""
+    def _refused(self, pair: str, reason: str | None) -> bool:
+        """Return whether there is a reason; count it, and log the 1st, 10th, 100th ... of its kind."""
+        if reason is None:
+            return False
         self.refused[(pair, reason)] += 1
         count = self.refused[(pair, reason)]
         if count == 10 ** (len(str(count)) - 1):
-            self.log.warning("%s from the exchange: %s %s (%s so far)", what, pair, reason, count)
+            self.log.warning("Not as it should be from the exchange: %s %s (%s so far)", pair, reason, count)
+        return True
 
-    def _tell_bot(self, state: _Pair, message: object) -> None:
-        if state.bot is not None:
-            self._peers.tell(state.bot, message)
+    def _tell_bot(self, market: PairMarket, message: object) -> None:
+        if (bot := self._bot_of.get(market.pair)) is not None:
+            self._peers.tell(bot, message)
 
-    def _tell_pair(self, state: _Pair, message: object) -> None:
+    def _tell_pair(self, market: PairMarket, message: object) -> None:
         self._peers.tell(BROKER, message)
-        self._tell_bot(state, message)
+        self._tell_bot(market, message)
         self._peers.tell(HUB, message)
 
     def _tell_all(self, message: object) -> None:
