@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 GENESIS = "0" * 64
 PAGE = 500  # documents decoded without letting others run
-REMEMBERED = 20_000  # acknowledged documents kept to heal a server that lost some
+REMEMBERED = 2000  # acknowledged documents kept to heal a server that lost some; about 10 kB each
 _WITHOUT_SEQ = Head(seq=0, hash=GENESIS)
 
 

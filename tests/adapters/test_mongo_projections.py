@@ -25,6 +25,13 @@ def test_the_newest_seq_wins_in_whatever_order_they_are_written(stores):
     assert stored(stores) == {"BTCUSDT": (7, "7.5")}
 
 
+def test_an_older_value_does_not_replace_a_stored_newer_one(stores):
+    for seq in (7, 3):
+        project(stores, seq, f"{seq}.5")
+        flushed(stores)
+    assert stored(stores) == {"BTCUSDT": (7, "7.5")}
+
+
 def test_values_that_wait_are_replaced_by_newer_ones(stores):
     for seq in (1, 4, 2):
         project(stores, seq, str(seq))

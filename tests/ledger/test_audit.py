@@ -152,6 +152,14 @@ def test_a_document_twice_is_found():
     assert (finding.seq, finding.rule, finding.message) == (2, "duplicate", "deposit:2 must occur once")
 
 
+def test_a_document_of_another_chain_is_found():
+    documents = deposits(3)
+    documents[2] = deposits(1, first=3, prev="f" * 64)[0]
+    finding = first(documents)
+    assert (finding.seq, finding.rule) == (3, "chain")
+    assert finding.message.startswith(f"prev must be {documents[1]['hash']}")
+
+
 def test_swapped_documents_are_found():
     documents = deposits(3)
     assert first([documents[0], documents[2], documents[1]]).rule == "gap"
