@@ -75,6 +75,8 @@ class HubActor(Actor):
 
     def on_start(self) -> None:
         self._notices.restarted()
+        self._notices.report("market", "It has not said yet whether it is live.")
+        self._notices.report("broker", "It has not read the ledger yet.")
         for told in self._actor_states():
             self._state.actors[told.name] = told
         for name in ("broker", "market", "news", *(f"analyst-{name}" for name in self._state.settings.analysts)):
@@ -290,13 +292,15 @@ class HubActor(Actor):
         else:
             self._peers.tell(self.name, messages.AccountInOrder(account=message.account))
 
-    def _adopt(self, account: Account, *, but: str | None = None) -> None:
+    def _adopt(self, account: Account) -> None:
         old = self._state.account
         if old is not None and account.seq < old.seq:
             return
         self._state.account = account
         self._state.saw(account.seq)
-        self._announcer.account(old, account, but=but)
+        self._announcer.account(old, account)
+        if old is None and self._state.ledger is None:
+            self._notices.report("broker", None if account.ledger_available else "The ledger is away.")
         self._welcome_all()
 
     def _on_order_accepted(self, message: messages.OrderAccepted) -> None:
@@ -417,13 +421,9 @@ class HubActor(Actor):
         self._welcome_all()
 
     def _on_ledger_advanced(self, message: messages.LedgerAdvanced) -> None:
-        old, self._state.ledger = self._state.ledger, message
+        self._state.ledger = message
         problem = None if message.available and not message.read_only else message.message or "The ledger is away."
         self._notices.report("broker", problem)
-        if (old is None or old.available) and not message.available:
-            self._alert("error", "ledger_unavailable", problem or "", self._clock.now_ms())
-        elif old is not None and not old.available and message.available:
-            self._alert("info", "ledger_available", "The ledger takes writes again.", self._clock.now_ms())
 
     # --- analysis --------------------------------------------------------------------------------------------------
 

@@ -638,10 +638,11 @@ def test_a_lost_market_marks_prices_stale_and_says_so(world):
 def test_one_stale_pair_does_not_spoil_the_market(world):
     world.send(messages.QuoteChanged(quote=quote()))
     world.said()
+    before = world.notices.problems["market"]
     world.send(messages.MarketStatusChanged(state=MarketState.STALE, message="x", at_ms=NOW, pair=BTC))
     told = world.said()
     assert [(item.kind, item.symbol) for item in told] == [("market_status", BTC), ("price_update", BTC)]
-    assert "market" not in world.notices.problems
+    assert world.notices.problems["market"] == before
 
 
 def candle(open_ms=0):
@@ -880,15 +881,26 @@ def test_health_shows_the_actors_as_the_supervisor_sees_them_now(world):
     assert world.one("health", "s1").data.actors["broker"].mailbox == 4
 
 
-def test_a_ledger_that_is_away_is_an_alert_once(world):
-    away = messages.LedgerAdvanced(seq=1, hash="x", available=False, message="the database is away")
-    world.send(away, away)
-    told = [item.data for item in world.said() if item.kind == "alert"]
-    assert [(item.level, item.code) for item in told] == [("error", "ledger_unavailable")]
+def test_a_ledger_that_is_away_is_reported(world):
+    world.send(messages.LedgerAdvanced(seq=1, hash="x", available=False, message="the database is away"))
     assert world.notices.problems["broker"] == "the database is away"
     world.send(messages.LedgerAdvanced(seq=1, hash="x", available=True))
-    assert world.one("alert").data.code == "ledger_available"
     assert world.notices.problems["broker"] is None
+    world.send(messages.LedgerAdvanced(seq=1, hash="x", available=True, read_only=True, message="the chain is broken"))
+    assert world.notices.problems["broker"] == "the chain is broken"
+
+
+def test_nothing_is_ready_before_it_has_spoken(fresh):
+    assert set(fresh.notices.problems) == {"market", "broker"}
+    assert all(fresh.notices.problems.values())
+    fresh.begin()
+    assert fresh.notices.problems["broker"] is None
+
+
+def test_alerts_of_others_are_passed_on(world):
+    world.send(messages.Alerted(level="error", code="liquidation", message="gone", at_ms=NOW))
+    told = world.one("alert")
+    assert (told.data.code, told.data.timestamp) == ("liquidation", NOW)
 
 
 def test_reloaded_settings_are_told_and_take_effect(world):
