@@ -249,12 +249,25 @@ class _Acceptance:
         if quantity * reference > filters.LARGEST:
             return _bad(f"the order's value must be at most 1e15, was {quantity * reference:.0f}")
         return (
-            filters.check_notional(rules, quantity, reference)
+            self._check_positions()
+            or filters.check_notional(rules, quantity, reference)
             or self._check_own_protection(price)
             or self._check_spread()
             or self._check_slippage(quantity)
             or self._check_balance(quantity, price, reference)
         )
+
+    def _check_positions(self) -> Refused | None:
+        """Bots that decide in the same moment do not see each other's orders: the most open positions hold here."""
+        most, desk = self.command.max_open_positions, self.situation.desk
+        if most is None:
+            return None
+        opening = (entry.order.pair for entry in desk.orders.values() if not entry.order.reduce_only)
+        others = len({*desk.holdings, *opening} - {self.command.pair})
+        if others < most:
+            return None
+        sentence = f"fewer than {most} other pairs must have a position or an order for one, {others} have"
+        return Refused(Refusal.PAIR_DISABLED, sentence, gate="concurrent_trades")
 
     def _check_trigger(self, trigger: Decimal) -> Refused | None:
         mark, side = self.view.mark(), self.command.side
@@ -286,7 +299,8 @@ class _Acceptance:
         spread = None if walked is None else walked.spread_bps()
         if limit is None or spread is None or spread <= limit:
             return None
-        return Refused(Refusal.SLIPPAGE_EXCEEDED, f"the spread must be at most {limit:f} bps, was {spread:.2f} bps")
+        sentence = f"the spread must be at most {limit:f} bps, was {spread:.2f} bps"
+        return Refused(Refusal.SLIPPAGE_EXCEEDED, sentence, gate="spread")
 
     def _check_slippage(self, quantity: Decimal) -> Refused | None:
         limit, walked = self.command.max_slippage_bps, self.view.walked

@@ -280,6 +280,7 @@ class Exchange:
                 source=source,
                 at_ms=self.books.now_ms,
                 request_id=request_id,
+                gate=refused.gate,
             )
         )
 

@@ -17,6 +17,7 @@ class Refused:
 
     code: Refusal
     message: str
+    gate: str = ""  # the bots' gate it belongs to, where the code does not tell
 
 
 def positive(name: str, value: Decimal | None) -> Refused | None:

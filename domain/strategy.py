@@ -191,8 +191,4 @@ def blocked_by(decision: Decision, *, gate: str, value: str) -> Decision:
 
 
 def _gate_of(refusal: OrderRefused) -> str:
-    if refusal.gate:
-        return refusal.gate
-    if refusal.code is Refusal.SLIPPAGE_EXCEEDED and "spread" in refusal.message:
-        return "spread"
-    return _GATE_OF.get(refusal.code, "data_stale")
+    return refusal.gate or _GATE_OF.get(refusal.code, "data_stale")

@@ -141,7 +141,6 @@ def test_a_blocked_trade_names_one_gate_and_no_order():
         (Refusal.INSUFFICIENT_BALANCE, "cash must be >= 50, was 3", "insufficient_balance"),
         (Refusal.FILTER_FAILURE, "NOTIONAL: value must be >= 5, was 4", "size_below_minimum"),
         (Refusal.SLIPPAGE_EXCEEDED, "slippage must be at most 10 bps, was 30 bps", "slippage"),
-        (Refusal.SLIPPAGE_EXCEEDED, "the spread must be at most 20 bps, was 30 bps", "spread"),
         (Refusal.STALE_PRICE, "the market must be live, was stale", "data_stale"),
         (Refusal.LEDGER_UNAVAILABLE, "the ledger must be available", "data_stale"),
         (Refusal.DUPLICATE_ORDER, "order_id must be new", "position_open"),
