@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
+from domain.analysis import AnalystStatus
 from domain.market import Source
 from domain.news import FearGreed
 
@@ -225,6 +226,16 @@ class BudgetStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicFigures:
+    """What the hub knows of the desk, for the metrics."""
+
+    analysts: tuple[AnalystStatus, ...]
+    staleness_seconds: tuple[tuple[str, float], ...]  # per pair: age of its newest price
+    ledger_seq: int
+    ledger_available: bool
+
+
 class Notices(Protocol):
     """The hub's way out: the web side renders, encodes once and delivers to sessions."""
 
@@ -264,4 +275,8 @@ class Notices(Protocol):
 
     def close(self, session: str, code: int, reason: str) -> None:
         """Close one session; ignored when it has gone."""
+        ...
+
+    def show(self, figures: PublicFigures) -> None:
+        """Keep the newest figures for /metrics."""
         ...
