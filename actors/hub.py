@@ -218,6 +218,7 @@ class HubActor(Actor):
                 self._desk.handle(request)
 
     def _on_tick(self) -> None:
+        self._notices.show(self._state.figures(self._clock.now_ms()))
         for pending in self._pending.tick():
             self._give_up(pending)
         self._desk.settle_control()

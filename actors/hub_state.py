@@ -12,6 +12,7 @@ from domain.market import MarketState, Quote, Source, Ticker
 from domain.messages import ActorStatusChanged, LedgerAdvanced, MarketStatusChanged, RecentTrades, TradeProposed
 from domain.money import ZERO
 from domain.news import FearGreed, NewsItem
+from domain.ports import PublicFigures
 from domain.trading import (
     Account,
     BotStatistics,
@@ -313,6 +314,16 @@ class HubState:
             available=told.available if told else self.account is not None and self.account.ledger_available,
             read_only=told.read_only if told else False,
             message=told.message if told else "",
+        )
+
+    def figures(self, now_ms: int) -> PublicFigures:
+        """Return what the metrics show of the desk."""
+        ages = ((pair, max(0, now_ms - quote.event_ms) / 1000) for pair, quote in self.quotes.items())
+        return PublicFigures(
+            analysts=tuple(self.analysts.values()),
+            staleness_seconds=tuple(ages),
+            ledger_seq=self.seq,
+            ledger_available=self.ledger_view().available,
         )
 
     def source_view(self) -> SourceView:

@@ -1,7 +1,7 @@
 """Prometheus metrics, collected at scrape time from what the supervisor and the sessions say."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -49,7 +49,7 @@ class _Desk:
         return []  # so that registering does not collect before the desk is up
 
     def collect(self) -> Iterator[Metric]:
-        figures = self._figures()
+        figures = self._merged(self._figures())
         yield from _of_actors(figures.actors)
         yield from _of_analysts(figures.analysts)
         yield from self._of_sessions()
@@ -71,6 +71,19 @@ class _Desk:
             )
         for name, text, value in figures.extra:
             yield GaugeMetricFamily(f"quorum_{name}", text, value=value)
+
+    def _merged(self, figures: DeskFigures) -> DeskFigures:
+        """Fill in what the hub has shown and the supervisor does not know."""
+        shown = self._notices.figures
+        if shown is None:
+            return figures
+        return replace(
+            figures,
+            analysts=figures.analysts or shown.analysts,
+            market_staleness_seconds=figures.market_staleness_seconds or shown.staleness_seconds,
+            ledger_seq=figures.ledger_seq or shown.ledger_seq,
+            ledger_available=figures.ledger_available and shown.ledger_available,
+        )
 
     def _of_sessions(self) -> Iterator[Metric]:
         notices = self._notices

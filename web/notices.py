@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import gevent
 
+from domain.ports import PublicFigures
 from web import wire
 from web.session import Session
 
@@ -44,6 +45,7 @@ class SessionNotices:
         self.price_updates_per_second = price_updates_per_second
         self.sessions: dict[str, Session] = {}
         self.problems: dict[str, str] = {}  # part -> why it does not work
+        self.figures: PublicFigures | None = None
         self.frames = self.bytes = self.slow_kicks = 0  # of sessions that have gone
         self.encoded = 0
         self._turn: list[_Entry] = []
@@ -105,6 +107,9 @@ class SessionNotices:
             self.problems.pop(part, None)
         else:
             self.problems[part] = problem
+
+    def show(self, figures: PublicFigures) -> None:
+        self.figures = figures
 
     def close(self, session: str, code: int, reason: str) -> None:
         if (found := self.sessions.get(session)) is not None:

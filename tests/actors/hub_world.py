@@ -68,6 +68,9 @@ class RecordingNotices:
     def report(self, part, problem):
         self.problems[part] = problem
 
+    def show(self, figures):
+        self.figures = figures
+
     def close(self, session, code, reason):
         self.closed.append((session, code))
 

@@ -890,6 +890,15 @@ def test_a_ledger_that_is_away_is_reported(world):
     assert world.notices.problems["broker"] == "the chain is broken"
 
 
+def test_each_second_the_metrics_get_what_the_hub_knows(world, clock):
+    world.send(messages.QuoteChanged(quote=quote()), messages.AnalystChanged(status=analyst_status()))
+    clock.move_to(NOW + 2500)
+    world.tick()
+    shown = world.notices.figures
+    assert (shown.staleness_seconds, shown.ledger_seq, shown.ledger_available) == (((BTC, 2.5),), 1, True)
+    assert shown.analysts == (analyst_status(),)
+
+
 def test_nothing_is_ready_before_it_has_spoken(fresh):
     assert set(fresh.notices.problems) == {"market", "broker"}
     assert all(fresh.notices.problems.values())

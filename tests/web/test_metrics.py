@@ -5,6 +5,7 @@ from decimal import Decimal
 from prometheus_client.parser import text_string_to_metric_families
 
 from domain.analysis import AnalystState, AnalystStatus
+from domain.ports import PublicFigures
 from web.metrics import ActorFigures, DeskFigures, Metrics
 from web.notices import SessionNotices
 
@@ -72,3 +73,15 @@ def test_everything_is_shown_under_its_name():
 
 def test_an_empty_desk_can_be_scraped():
     assert scrape(DeskFigures())[("quorum_ledger_seq", ())] == 0
+
+
+def test_what_the_hub_has_shown_fills_the_gaps():
+    notices = SessionNotices(price_updates_per_second=4)
+    notices.show(
+        PublicFigures(analysts=(GROK,), staleness_seconds=(("ETHUSDT", 3.0),), ledger_seq=5, ledger_available=False)
+    )
+    page = Metrics(DeskFigures, notices).text().decode()
+    assert 'quorum_market_staleness_seconds{symbol="ETHUSDT"} 3.0' in page
+    assert "quorum_ledger_seq 5.0" in page
+    assert "quorum_ledger_available 0.0" in page
+    assert 'quorum_llm_opinions_total{analyst="grok",model="x-ai/grok"} 7.0' in page
