@@ -527,7 +527,11 @@ class Desk:
             return None
         log.info("Settings reloaded: %s", ", ".join(changed))
         self.directory.tell("broker", self._record_settings(new, changed))
-        return SettingsApplied(settings=_applied(self.outside.settings, new), settings_hash=settings_hash(new))
+        logging.getLogger().setLevel(new.logging.level)
+        applied = _applied(self.outside.settings, new)
+        if self._web is not None:
+            self._web.apply(applied.server)
+        return SettingsApplied(settings=applied, settings_hash=settings_hash(new))
 
     def _answer_reload(
         self, message: ReloadSettings, *, changed: tuple[str, ...] = (), error: str | None = None
