@@ -1,5 +1,6 @@
 """The market actor: takes what an exchange connection tells, refuses what cannot be true, tells the desk the rest."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 
@@ -40,6 +41,7 @@ from domain.ports import Clock, MarketSource, Peers, Timers
 from settings import Settings
 
 BROKER, HUB = "broker", "hub"
+CALM = (MarketState.CONNECTING, MarketState.LIVE, MarketState.CATCHING_UP)  # states nobody has to look after
 MAX_WAITING_REQUESTS = 100  # for candles of a series that is still empty
 CANDLE_LOOK_SECONDS = 60.0  # how often freshness is judged where candles are all there is
 
@@ -221,7 +223,8 @@ class MarketActor(Actor):
 
     def _on_source_status_changed(self, message: SourceStatusChanged) -> None:
         self._status = message
-        self.log.info("Market %s: %s", message.state, message.message)
+        level = logging.INFO if message.state in CALM else logging.WARNING
+        self.log.log(level, "Market %s: %s", message.state, message.message)
         self._tell_all(MarketStatusChanged(state=message.state, message=message.message, at_ms=message.at_ms))
         if message.state in (MarketState.CONNECTING, MarketState.RECONNECTING):
             for market in self._pairs.values():
