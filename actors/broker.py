@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import gevent
 
 from actors.base import Actor
+from actors.catch_up import CatchUp, slices
 from actors.ledger_writer import BATCH, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, LedgerWriter
 from domain import acceptance, execution, recovery, repeats
 from domain.acceptance import PaperRules
@@ -41,7 +42,6 @@ from domain.messages import (
     RulesChanged,
     SendAccount,
     SendMarketState,
-    SendTrades,
     SetControl,
     SettingsApplied,
     StatisticsChanged,
@@ -59,7 +59,7 @@ DAY_MS = 86_400_000
 CHECKPOINT_EVENTS = 1000
 QUEUE_BOUND = 100_000
 CATCH_UP_RETRY_SECONDS = 5
-SLICE = 500  # documents or trades handled before others get a turn
+SLICE = 500  # documents read before others get a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,6 @@ class BatchWritten:
     """The broker's writing greenlet -> broker. What became of the batch it sent again; `error` None: stored."""
 
     error: Exception | None
-
-
-@dataclass(slots=True)
-class CatchUp:
-    """A pair whose missed trades were asked for; newer mail about it waits."""
-
-    request_id: str
-    waiting: deque[object] = field(default_factory=deque)
 
 
 Mail = (
@@ -128,7 +120,7 @@ class BrokerActor(Actor):
         self._exchange: Exchange | None = None  # None until recovered
         self._writer: LedgerWriter | None = None
         self._early: deque[object] = deque()
-        self._catching_up: dict[str, CatchUp] = {}
+        self._catch_up = CatchUp()
         self._asked: dict[str, str] = {}  # order id or amend id -> who sent the command
         self._recover_seconds = FIRST_RETRY_SECONDS
         self._read_only = ""  # why nothing is written any more
@@ -137,7 +129,6 @@ class BrokerActor(Actor):
         self._shown: Account | None = None
         self._marking = False  # the timer of the next mark to market is set
         self._day = 0
-        self._catch_ups = 0
 
     def on_start(self) -> None:
         self._started_ms = self._clock.now_ms()
@@ -174,7 +165,7 @@ class BrokerActor(Actor):
                 self._on_timer(key)
             case BatchWritten(error=error):
                 self._on_batch_written(error)
-            case _ if self._waits_for_catch_up(message):
+            case _ if not self._read_only and self._catch_up.keeps(message, self._exchange.desk):
                 pass
             case _ if not self._handle(message):
                 return super().on_receive(message)
@@ -431,62 +422,23 @@ class BrokerActor(Actor):
     def _ask_for_missed(self, pairs: tuple[str, ...]) -> None:
         """Ask for what the market did since the newest event gone through, for each pair; its mail waits until then."""
         for pair in pairs:
-            if pair not in self._catching_up:
-                self._catch_ups += 1
-                self._catching_up[pair] = CatchUp(f"catch-up:{self._ex.books.epoch}:{self._catch_ups}")
-            request_id = self._catching_up[pair].request_id
-            seen = self._ex.books.seen.get(pair)
-            since_ms = min(self._first_exposure_ms(pair), self._clock.now_ms()) if seen is None else seen.ts_ms
-            trade_id = seen.id if seen is not None and seen.kind == "trade" else None
-            ask = SendTrades(pair=pair, since_ms=since_ms, since_trade_id=trade_id, request_id=request_id)
-            self._peers.tell("market", ask)
+            self._peers.tell("market", self._catch_up.ask(pair, self._ex, self._clock.now_ms()))
         if pairs:
             self._timers.after(CATCH_UP_RETRY_SECONDS, self.name, "catch_up")
 
-    def _first_exposure_ms(self, pair: str) -> int:
-        """Return since when something of ours waits in `pair`."""
-        desk = self._ex.desk
-        moments = [entry.order.created_ms for entry in desk.orders.values() if entry.order.pair == pair]
-        if (holding := desk.holdings.get(pair)) is not None:
-            moments.append(holding.position.opened_ms)
-        return min(moments, default=desk.recorded_ms)
-
-    def _waits_for_catch_up(self, message: object) -> bool:
-        """Keep back what concerns a pair that is being caught up, in order; return whether it was kept."""
-        pair = self._pair_of(message)
-        if self._read_only or pair not in self._catching_up or isinstance(message, MissedTrades):
-            return False
-        waiting = self._catching_up[pair].waiting
-        if isinstance(message, BookChanged) and waiting and isinstance(waiting[-1], BookChanged):
-            waiting.pop()  # the newest book in a row is enough
-        if len(waiting) >= QUEUE_BOUND and isinstance(message, BookChanged | TradePrinted | QuoteChanged):
-            return True  # asked for again when the pair is caught up: `_on_missed_trades`
-        waiting.append(message)
-        return True
-
-    def _pair_of(self, message: object) -> str:
-        if isinstance(message, CancelOrder):
-            entry = self._ex.desk.orders.get(message.order_id)
-            return "" if entry is None else entry.order.pair
-        if isinstance(message, MarketStatusChanged | QuoteChanged):
-            return ""
-        pair = getattr(message, "pair", "")
-        return pair if isinstance(pair, str) else ""
-
     def _on_missed_trades(self, missed: MissedTrades) -> None:
         """Go through the missed market, then through the mail that waited."""
-        catch_up = self._catching_up.get(missed.pair)
-        if catch_up is None or catch_up.request_id != missed.request_id:
+        if not self._catch_up.is_answer(missed):
             return
         now_ms = self._clock.now_ms()
-        for part in _slices(missed):
+        for part in slices(missed):
             self._ex.on_missed(part, now_ms)
             gevent.sleep(0)
         self.log.info("Caught up %s: %s trades, %s candles", missed.pair, len(missed.trades), len(missed.candles))
-        del self._catching_up[missed.pair]
-        for message in catch_up.waiting:
+        waiting, some_lost = self._catch_up.done(missed.pair)
+        for message in waiting:
             self._handle(message)
-        if len(catch_up.waiting) >= QUEUE_BOUND:  # some mail was let go: ask for what came since
+        if some_lost:
             self._ask_for_missed((missed.pair,))
 
     # --- timers -------------------------------------------------------------------------------------------------------
@@ -497,10 +449,10 @@ class BrokerActor(Actor):
                 gevent.spawn(self._write_again, self._wr.batch)
             case "deadline":
                 self._deadline_ms = None
-                if not self._catching_up and not self._read_only:
+                if not self._catch_up and not self._read_only:
                     self._ex.on_time(self._clock.now_ms())
             case "catch_up":
-                self._ask_for_missed(tuple(self._catching_up))
+                self._ask_for_missed(tuple(self._catch_up.pairs))
             case "mark":
                 self._on_mark(self._clock.now_ms())
             case "equity":
@@ -529,7 +481,7 @@ class BrokerActor(Actor):
 
     def _set_deadline(self) -> None:
         """Ask for timer mail when the next order stops waiting for a book."""
-        due_ms = None if self._catching_up or self._read_only else self._ex.next_deadline_ms()
+        due_ms = None if self._catch_up or self._read_only else self._ex.next_deadline_ms()
         if due_ms is None or due_ms == self._deadline_ms:
             return
         self._deadline_ms = due_ms
@@ -697,19 +649,3 @@ class BrokerActor(Actor):
                 analysis_since_ms=self._started_ms if analysis else None,
             )
         return ControlChanged(seq=desk.control_seq, control=control, control_id=control_id, kind=kind)
-
-
-def _slices(missed: MissedTrades) -> tuple[MissedTrades, ...]:
-    """Return the same in parts that are handled without keeping others waiting, in order."""
-    if len(missed.trades) + len(missed.candles) <= SLICE or (missed.trades and missed.candles):
-        return (missed,)
-    size = max(len(missed.trades), len(missed.candles))
-    return tuple(
-        MissedTrades(
-            pair=missed.pair,
-            trades=missed.trades[start : start + SLICE],
-            candles=missed.candles[start : start + SLICE],
-            request_id=missed.request_id,
-        )
-        for start in range(0, size, SLICE)
-    )
