@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,8 @@ class DeskProcess:
                 command = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if str(self.folder / "var" / "db").encode() in command and is_alive(int(entry.name)):
+            ours = any(part.startswith(str(self.folder / "var" / "db").encode()) for part in command)
+            if ours and is_alive(int(entry.name)):
                 return int(entry.name)
         return None
 
@@ -238,7 +240,7 @@ class Session:
             if opcode == ABNF.OPCODE_CLOSE:
                 self.close_code = int.from_bytes(content[:2], "big")
             elif opcode == ABNF.OPCODE_TEXT:
-                frame = json.loads(content)
+                frame = json.loads(content, parse_float=Decimal)
                 self.frames.append(frame)
                 yield frame
 
