@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 import gevent
 
@@ -51,7 +52,7 @@ from domain.messages import (
     TradePrinted,
 )
 from domain.ports import Archive, Clock, JournalDocument, LedgerStore, Peers, Timers
-from domain.projections import Projections, of_desk, projections
+from domain.projections import Projections, projections
 from domain.trading import Account, Control, MarketEvent, OrderSource, OrderStatus, Reason, Refusal
 from settings import Settings
 
@@ -59,6 +60,7 @@ DAY_MS = 86_400_000
 CHECKPOINT_EVENTS = 1000
 QUEUE_BOUND = 100_000
 CATCH_UP_RETRY_SECONDS = 5
+REPROJECTED = 500  # events before a checkpoint whose projections may have been lost with the process
 SLICE = 500  # documents read before others get a turn
 
 
@@ -190,6 +192,9 @@ class BrokerActor(Actor):
         self._serve(desk)
 
     def _read_journal(self, desk: Desk) -> None:
+        """Fold what follows the checkpoint; write its projections anew, and those of what came shortly before."""
+        before = self._store.read(after_seq=max(0, desk.seq - REPROJECTED))
+        self._project(projections(takewhile(lambda document: document["_id"] != f"checkpoint:{desk.seq}", before)))
         read: list[JournalDocument] = []
         for document in recovery.fold(desk, self._store.read(after_seq=desk.seq)):
             read.append(document)
@@ -199,7 +204,6 @@ class BrokerActor(Actor):
                 gevent.sleep(0)
         recovery.check_head(desk, self._store.head())
         self._project(projections(read))
-        self._project(of_desk(desk))
 
     def _serve(self, desk: Desk) -> None:
         now_ms, read_seq, read_hash = self._clock.now_ms(), desk.seq, desk.head

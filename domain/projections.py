@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domain import documents
-from domain.desk import Desk
 from domain.ports import JournalDocument
 
 Projection = tuple[str, int, JournalDocument]  # _id, the seq it reflects, value
@@ -22,26 +21,6 @@ def projections(batch: Iterable[JournalDocument]) -> Projections:
         for collection, key, value in _values(body):
             projected.setdefault(collection, {})[key] = (key, int(body["seq"]), value)
     return {collection: list(values.values()) for collection, values in projected.items()}
-
-
-def of_desk(desk: Desk) -> Projections:
-    """Return the same of the whole state: what a start writes anew, in case it was lost."""
-    traded = [account.partition(":")[2] for account, _ in desk.balances if account.startswith("position:")]
-    positions = {pair: desk.position(pair) for pair in traded}
-    return {
-        "balances": [
-            (account, desk.seq, {"account": account, "asset": asset, "balance": balance})
-            for (account, asset), balance in desk.balances.items()
-        ],
-        "positions": [
-            (pair, desk.seq, documents.flat_part(pair) if position is None else documents.position_part(position))
-            for pair, position in positions.items()
-        ],
-        "orders": [
-            (order_id, desk.seq, documents.order_part(entry.order) | {"fills": entry.fills})
-            for order_id, entry in desk.orders.items()
-        ],
-    }
 
 
 def _values(body: Mapping[str, Any]) -> Iterable[tuple[str, str, documents.Part]]:

@@ -480,6 +480,10 @@ def test_a_start_writes_projections_anew_that_were_lost(desk):
     desk.store.projected.clear()
     desk.start()
     assert {key: value[1] for key, value in desk.store.projected.items()} == expected
+    desk.broker.stop()
+    desk.store.projected.clear()
+    desk.start()
+    assert {key: value[1] for key, value in desk.store.projected.items()} == expected
 
 
 def test_marks_are_told_once_a_second_only_when_something_changed(desk):
