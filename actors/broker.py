@@ -352,14 +352,13 @@ class BrokerActor(Actor):
         """Return the document of a command done before, and whether the journal could not be asked."""
         if (waiting := self._wr.find(document_id)) is not None:
             return waiting, False
-        if self._wr.down:
-            content = self._ex.desk.answered.get(document_id)
-            return (None if content is None else {"content": content}), True
-        try:
-            return self._store.find(document_id), False
-        except LedgerUnavailable as error:
-            self.log.warning("The journal could not be asked for %s: %s", document_id, error)
-            return None, True
+        if not self._wr.down:
+            try:
+                return self._store.find(document_id), False
+            except LedgerUnavailable as error:
+                self._not_stored(error)  # the next command must not wait for the same silence
+        content = self._ex.desk.answered.get(document_id)
+        return (None if content is None else {"content": content}), True
 
     def _repeat(self, known: JournalDocument, command: SubmitOrder | ClosePosition) -> None:
         """Answer a command that was done before with its first result."""
@@ -450,7 +449,7 @@ class BrokerActor(Actor):
     def _on_timer(self, key: str) -> None:
         match key:
             case "retry":
-                gevent.spawn(self._write_again, self._wr.batch)
+                gevent.spawn(self._write_again, self._wr.next_batch())
             case "deadline":
                 self._deadline_ms = None
                 if not self._catch_up and not self._read_only:
@@ -550,10 +549,13 @@ class BrokerActor(Actor):
             self._stored(writer)
 
     def _write_again(self, batch: tuple[JournalDocument, ...]) -> None:
-        """Send the batch of unknown outcome again, in a greenlet of its own: the broker stays responsive."""
+        """Send the batch of unknown outcome again, in a greenlet of its own: the broker goes on meanwhile."""
         error: Exception | None = None
         try:
-            self._store.append(batch)
+            if batch:
+                self._store.append(batch)
+            else:
+                self._store.head()  # nothing waits: only see whether it answers
         except Exception as caught:  # noqa: BLE001 - handed to the broker, which judges it
             error = caught
         self._peers.tell(self.name, BatchWritten(error))

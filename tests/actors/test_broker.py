@@ -9,6 +9,7 @@ import pytest
 from actors.base import Actor
 from actors.broker import BatchWritten, BrokerActor
 from domain import journal
+from domain.errors import LedgerUnavailable
 from domain.market import Candle, MarketState, Source
 from domain.messages import (
     AccountChanged,
@@ -393,6 +394,26 @@ def test_while_the_database_is_away_exits_are_decided_and_told_when_it_is_back(d
     assert desk.to("hub", LedgerAdvanced)[-1].available is True
     assert desk.to("hub", AccountChanged)[-1].account.ledger_available is True
     assert desk.kinds == ["deposit", "order", "fill", "fill"]
+
+
+def test_a_silent_database_is_asked_once_not_by_every_command(desk, monkeypatch):
+    desk.open_long(order_id="a")
+    desk.store.away = True
+    asked = []
+    find = desk.store.find
+    monkeypatch.setattr(desk.store, "find", lambda document_id: (asked.append(document_id), find(document_id))[1])
+    desk.tell(order(order_id="b", submitted_ms=T0 + 1000), order(order_id="c", submitted_ms=T0 + 1000), at_ms=1000)
+    assert asked == ["order:b"]
+    assert [refused.code for refused in desk.to("hub", OrderRefused)] == [Refusal.LEDGER_UNAVAILABLE] * 2
+    assert not desk.to("hub", LedgerAdvanced)[-1].available
+
+    desk.retry()
+    assert isinstance(desk.to("broker", BatchWritten)[-1].error, LedgerUnavailable)
+    desk.store.away = False
+    desk.retry()
+    assert desk.to("hub", LedgerAdvanced)[-1].available
+    desk.tell(order(order_id="d", submitted_ms=T0 + 1000))
+    assert desk.to("hub", OrderAccepted)[-1].order.order_id == "d"
 
 
 def test_a_lost_answer_doubles_nothing(desk):
