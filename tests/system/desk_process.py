@@ -232,17 +232,18 @@ class Session:
         while self.close_code is None and (left := deadline - time.monotonic()) > 0:
             self._socket.settimeout(left)
             try:
-                opcode, content = self._socket.recv_data(control_frame=True)
+                frame = self._socket.recv_frame()
             except websocket.WebSocketTimeoutException:
                 return
             except (websocket.WebSocketException, OSError):
                 return
-            if opcode == ABNF.OPCODE_CLOSE:
-                self.close_code = int.from_bytes(content[:2], "big")
-            elif opcode == ABNF.OPCODE_TEXT:
-                frame = json.loads(content, parse_float=Decimal)
-                self.frames.append(frame)
-                yield frame
+            if frame.opcode == ABNF.OPCODE_CLOSE:
+                self.close_code = int.from_bytes(frame.data[:2], "big")  # not answered: the desk may be gone by now
+            elif frame.opcode == ABNF.OPCODE_PING:
+                self._socket.pong(frame.data)
+            elif frame.opcode == ABNF.OPCODE_TEXT:
+                self.frames.append(json.loads(frame.data, parse_float=Decimal))
+                yield self.frames[-1]
 
 
 def is_alive(pid: int) -> bool:
