@@ -90,5 +90,8 @@ def _agreed(
 
 
 def _exact(confidence: float) -> Decimal:
-    """Return the decimal a person reads: 0.3 is three tenths, so that a tie is a tie."""
-    return Decimal(repr(confidence))
+    """Return the decimal a person reads: 0.3 is three tenths, so that a tie is a tie.
+
+    Nine decimals are kept: sums stay exact, whatever the order.
+    """
+    return round(Decimal(repr(confidence)), 9)
