@@ -1,6 +1,7 @@
 """Noise on the wire: the server stays up, an honest session beside it is not disturbed."""
 
 import gevent
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +42,11 @@ heads = st.lists(
     | st.binary(max_size=40),
     max_size=12,
 ).map(b"".join)
+
+
+@pytest.fixture
+def server(serve):
+    return serve(messages_per_second=1000)  # the honest one speaks once after every attack
 
 
 def throw(port, data, *, upgrade):
