@@ -51,6 +51,25 @@ export function quantity(value: unknown): string {
   return isNumber(value) ? formatter(0, 8).format(value) : DASH;
 }
 
+/** What a model cost: cents matter little, hundredths of a cent do. */
+export function cost(value: unknown): string {
+  if (!isNumber(value)) return DASH;
+  return `$${formatter(2, value !== 0 && Math.abs(value) < 1 ? 4 : 2).format(value)}`;
+}
+
+/** A number as people type it, as the hub reads it: "1,000.5" and "0,5" are meant as 1000.5 and 0.5. */
+export function typed(text: string): string | undefined {
+  let plain = text.replaceAll(/[\s_']/g, "");
+  if (plain.includes(".") || plain.split(",").length > 2) plain = plain.replaceAll(",", "");
+  plain = plain.replace(",", ".");
+  return plain === "" ? undefined : plain;
+}
+
+/** A price as it may stand in an input. */
+export function plainPrice(value: unknown): string {
+  return isNumber(value) ? value.toFixed(priceDecimals(value)) : "";
+}
+
 export function share(value: unknown): string {
   return isNumber(value) ? `${formatter(0, 0).format(value * 100)} %` : DASH;
 }

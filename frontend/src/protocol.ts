@@ -174,8 +174,11 @@ export interface MarketStatus {
   symbol?: string;
 }
 
-export interface InitialData extends Balance {
+export interface InitialData {
   paper_balance: number;
+  equity: number;
+  balances?: Balance | null;
+  market_status?: MarketStatus | null;
   positions: Record<string, Position>;
   recent_trades: Trade[];
   price_cache: Record<string, Price>;

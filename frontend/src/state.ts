@@ -25,6 +25,9 @@ import type {
 export const MAX_ROWS = 200;
 export const MAX_CANDLES = 1000;
 
+/** A line of a log with a number of its own, so that a new line does not draw the others anew. */
+export type Keyed<T> = T & { key: number };
+
 export interface State {
   ready: boolean; // a snapshot has come over the connection that is open now
   source: Source;
@@ -39,8 +42,8 @@ export interface State {
   bot: BotStatus | null;
   analysis: AnalysisStatus | null;
   analysts: Analyst[];
-  analysisLog: AnalysisLine[];
-  tradeLog: TradeLine[];
+  analysisLog: Keyed<AnalysisLine>[];
+  tradeLog: Keyed<TradeLine>[];
   decisions: Decision[];
   news: NewsItem[];
   fearGreed: FearGreed | null;
@@ -79,6 +82,17 @@ function newestFirst<T>(list: T[], item: T): T[] {
   return [item, ...list].slice(0, MAX_ROWS);
 }
 
+function withLine<T>(lines: Keyed<T>[], line: T): Keyed<T>[] {
+  return newestFirst(lines, { ...line, key: (lines[0]?.key ?? 0) + 1 });
+}
+
+/** What was traded before this page was opened, as the log would have told it. */
+function withTradeLine(lines: Keyed<TradeLine>[], trade: Trade): Keyed<TradeLine>[] {
+  const { symbol, side, amount, price, reason } = trade;
+  const message = `${symbol}: ${side} ${amount} at ${price} (${reason.replaceAll("_", " ")})`;
+  return withLine(lines, { timestamp: trade.timestamp * 1000, level: "info", symbol, message });
+}
+
 function balanceOf(state: State, free: number, equity?: number): Balance | null {
   if (!state.balance) return null;
   return { ...state.balance, balance: free, equity: equity ?? state.balance.equity };
@@ -91,19 +105,13 @@ function fromSnapshot(state: State, data: InitialData): State {
     source: data.source,
     version: data.server.version,
     ledgerSeq: data.ledger.seq,
-    balance: {
-      balance: data.paper_balance,
-      equity: data.equity,
-      held: data.held ?? 0,
-      margin: data.margin ?? 0,
-      unrealized_pnl: data.unrealized_pnl ?? 0,
-      realized_pnl_today: data.realized_pnl_today ?? 0,
-      fees_today: data.fees_today ?? 0,
-    },
+    market: data.market_status ?? null,
+    balance: data.balances ?? null,
     prices: data.price_cache,
     positions: data.positions,
     orders: data.orders,
     trades: data.recent_trades,
+    tradeLog: state.tradeLog.length > 0 ? state.tradeLog : data.recent_trades.toReversed().reduce(withTradeLine, []),
     bot: data.bot_status,
     analysis: data.analysis_status,
     analysts: data.analysts,
@@ -181,8 +189,8 @@ const REDUCERS: Record<string, Reducer> = {
       ? state.analysts.map((one) => (one.name === data.name ? data : one))
       : [...state.analysts, data],
   })) as Reducer,
-  analysis_log: ((state: State, data: AnalysisLine) => ({ ...state, analysisLog: newestFirst(state.analysisLog, data) })) as Reducer,
-  trade_log: ((state: State, data: TradeLine) => ({ ...state, tradeLog: newestFirst(state.tradeLog, data) })) as Reducer,
+  analysis_log: ((state: State, data: AnalysisLine) => ({ ...state, analysisLog: withLine(state.analysisLog, data) })) as Reducer,
+  trade_log: ((state: State, data: TradeLine) => ({ ...state, tradeLog: withLine(state.tradeLog, data) })) as Reducer,
   decision: ((state: State, data: Decision) => ({ ...state, decisions: newestFirst(state.decisions, data) })) as Reducer,
   decisions_response: ((state: State, data: { decisions: Decision[] }) => ({
     ...state,
@@ -199,6 +207,7 @@ const REDUCERS: Record<string, Reducer> = {
     news: data.news.slice(0, MAX_ROWS),
     fearGreed: data.fear_greed,
   })) as Reducer,
+  health: ((state: State, data: { market: MarketStatus | null }) => ({ ...state, market: data.market ?? state.market })) as Reducer,
   market_status: ((state: State, data: MarketStatus) => (data.symbol ? state : { ...state, market: data })) as Reducer,
   alert: ((state: State, data: Alert) => ({ ...state, alerts: newestFirst(state.alerts, data).slice(0, 20) })) as Reducer,
   candles_response: ((state: State, data: { symbol: string; interval: string; candles: CandleRow[] }) => ({

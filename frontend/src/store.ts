@@ -1,6 +1,6 @@
 /** The page's signals: state, connection and what the person chose. Frames of one animation frame are applied at once. */
 
-import { computed, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { Connection, type Link } from "./connection";
 import type { Frame } from "./protocol";
 import { EMPTY, reduce, seriesKey, type State } from "./state";
@@ -11,7 +11,32 @@ export const selected = signal("");
 export const interval = signal("1m");
 export const notice = signal<{ text: string; good: boolean } | null>(null);
 
-export const symbols = computed(() => Object.keys(state.value.bot?.pair_status ?? state.value.prices));
+/** One part of the state: who reads it is drawn anew only when that part has changed. */
+function part<K extends keyof State>(name: K): ReadonlySignal<State[K]> {
+  return computed(() => state.value[name]);
+}
+
+export const prices = part("prices");
+export const positions = part("positions");
+export const orders = part("orders");
+export const trades = part("trades");
+export const balance = part("balance");
+export const source = part("source");
+export const market = part("market");
+export const alerts = part("alerts");
+export const version = part("version");
+export const bot = part("bot");
+export const analysis = part("analysis");
+export const analysts = part("analysts");
+export const analysisLog = part("analysisLog");
+export const tradeLog = part("tradeLog");
+export const decisions = part("decisions");
+export const news = part("news");
+export const fearGreed = part("fearGreed");
+export const candles = part("candles");
+
+const joined = computed(() => Object.keys(state.value.bot?.pair_status ?? state.value.prices).join(" "));
+export const symbols = computed(() => (joined.value ? joined.value.split(" ") : []));
 export const trusted = computed(() => state.value.ready && link.value === "open");
 
 let queue: Frame[] = [];
@@ -41,6 +66,8 @@ function arrived(): void {
   const first = symbols.value[0] ?? "";
   if (!symbols.value.includes(selected.value)) selected.value = first;
   loadCandles();
+  if (!state.value.balance) void ask("get_balance"); // a hub whose snapshot does not hold them
+  if (!state.value.market) void ask("get_health");
   void ask("get_news_data", { limit: 50 });
   void ask("get_decisions", { limit: 50 });
 }

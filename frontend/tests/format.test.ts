@@ -19,6 +19,23 @@ describe("numbers for people", () => {
     [Infinity, "–"],
   ])("signed(%s)", (value, text) => expect(show.signed(value)).toBe(text));
 
+  it.each([
+    ["1,000.5", "1000.5"],
+    ["0,5", "0.5"],
+    ["1 000", "1000"],
+    ["1,000,000", "1000000"],
+    ["  ", undefined],
+    ["abc", "abc"], // the hub says what is wrong with it
+  ])("typed(%s)", (text, plain) => expect(show.typed(text)).toBe(plain));
+
+  it("prices for inputs hold no separators", () => {
+    expect([show.plainPrice(67744.678), show.plainPrice(1.5199), show.plainPrice(undefined)]).toEqual(["67744.68", "1.5199", ""]);
+  });
+
+  it("costs show hundredths of a cent", () => {
+    expect([show.cost(0.0166), show.cost(50), show.cost(0), show.cost(null)]).toEqual(["$0.0166", "$50.00", "$0.00", "–"]);
+  });
+
   it("durations", () => {
     expect([show.duration(42), show.duration(3700), show.duration(90_000), show.duration(-1)]).toEqual([
       "42 s",

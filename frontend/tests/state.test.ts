@@ -7,6 +7,8 @@ const snapshot: Frame = {
   data: {
     paper_balance: 100000,
     equity: 100010.5,
+    balances: { balance: 100000, equity: 100010.5, held: 0, margin: 20, unrealized_pnl: -9.5, realized_pnl_today: 1, fees_today: 2 },
+    market_status: { state: "live", message: "" },
     positions: {},
     recent_trades: [],
     price_cache: { BTCUSDT: { symbol: "BTCUSDT", price: 97000 } },
@@ -34,6 +36,26 @@ describe("reduce", () => {
     const state = reduce(before, snapshot);
     expect([state.ready, state.balance?.balance, state.ledgerSeq, state.source.kind]).toEqual([true, 100000, 7, "simulated"]);
     expect(state.candles).toEqual({});
+  });
+
+  it("shows margin, market and earlier trades from the first frame on", () => {
+    const earlier = [
+      { ...trade, trade_id: "t2", side: "sell", amount: 1, timestamp: 2, reason: "take_profit" },
+      { ...trade, amount: 1, timestamp: 1, reason: "manual" },
+    ];
+    const state = after({ ...snapshot, data: { ...(snapshot.data as object), recent_trades: earlier } });
+    expect([state.balance?.margin, state.market?.state]).toEqual([20, "live"]);
+    expect(state.tradeLog.map((line) => line.message)).toEqual([
+      "BTCUSDT: sell 1 at 97000 (take profit)",
+      "BTCUSDT: buy 1 at 97000 (manual)",
+    ]);
+    expect(new Set(state.tradeLog.map((line) => line.key)).size).toBe(2);
+  });
+
+  it("takes what a snapshot without balances lacks from the answers", () => {
+    const { balances: _, ...older } = snapshot.data as { balances: unknown };
+    const state = after({ type: "initial_data", data: older }, { type: "balance_update", data: { balance: 5, margin: 1 } });
+    expect([state.balance?.balance, state.balance?.margin]).toEqual([5, 1]);
   });
 
   it("never shows one trade twice", () => {

@@ -1,36 +1,45 @@
 import * as show from "../format";
 import type { Analyst } from "../protocol";
-import { state } from "../store";
-import { Empty, Panel } from "./panel";
+import { analysisLog, analysts } from "../store";
+import { Empty, Panel, Why } from "./panel";
+
+const BUILT_IN = "technical";
+
+function work(analyst: Analyst): string {
+  const said = `${analyst.opinions} opinions, ${analyst.abstentions} abstentions`;
+  if (analyst.model === BUILT_IN) return said; // it costs nothing
+  return `${said}, ${show.cost(analyst.cost_today_usd)} of ${show.cost(analyst.budget_usd)} today`;
+}
 
 function Row({ analyst }: { analyst: Analyst }) {
   const works = analyst.state === "ready" || analyst.state === "busy";
   return (
     <li>
-      <div>
-        <strong>{analyst.name}</strong> <small>{analyst.model}</small>
-      </div>
-      <div>
+      <div class="spread">
+        <span>
+          <strong>{analyst.name}</strong> <small>{analyst.model === BUILT_IN ? "built in" : analyst.model}</small>
+        </span>
         <span class={`badge ${works ? "good" : "bad"}`}>{show.words(analyst.state)}</span>
-        {analyst.reason && <small> {analyst.reason}</small>}
       </div>
-      <small>
-        {analyst.opinions} opinions, {analyst.abstentions} abstentions, ${show.signed(analyst.cost_today_usd, 4).replace("+", "")} of $
-        {show.money(analyst.budget_usd)} today
-      </small>
+      <small>{work(analyst)}</small>
+      {analyst.reason && (
+        <div>
+          <small class="reason">{analyst.reason}</small>
+        </div>
+      )}
     </li>
   );
 }
 
 export function Analysts() {
-  const { analysts } = state.value;
+  const known = analysts.value;
   return (
     <Panel title="Analysts" id="analysts">
-      {analysts.length === 0 ? (
+      {known.length === 0 ? (
         <Empty>No analyst has spoken yet.</Empty>
       ) : (
         <ul class="list">
-          {analysts.map((analyst) => (
+          {known.map((analyst) => (
             <Row key={analyst.name} analyst={analyst} />
           ))}
         </ul>
@@ -40,22 +49,21 @@ export function Analysts() {
 }
 
 export function AnalysisLog() {
-  const lines = state.value.analysisLog;
+  const lines = analysisLog.value;
   return (
     <Panel title="Analysis log" id="analysis-log">
       {lines.length === 0 ? (
         <Empty>No opinion yet.</Empty>
       ) : (
         <ol class="log">
-          {lines.map((line, index) => (
-            <li key={`${line.timestamp} ${line.symbol} ${line.source} ${index}`} class={line.level}>
+          {lines.map((line) => (
+            <li key={line.key} class={line.level}>
               <time>{show.clock(line.timestamp)}</time>
               <span class="who">{line.source}</span>
               <span class="what">
-                <b>{line.symbol}</b>{" "}
-                {line.action && <span class={`act ${line.action.toLowerCase()}`}>{line.action}</span>}{" "}
+                <b>{line.symbol}</b> {line.action && <span class={`act ${line.action.toLowerCase()}`}>{line.action}</span>}{" "}
                 {line.confidence_score !== null && show.share(line.confidence_score)}{" "}
-                <span class="why">{line.reasoning || line.message}</span>
+                <Why text={line.reasoning || line.message} />
               </span>
             </li>
           ))}

@@ -1,11 +1,26 @@
+import { useEffect, useState } from "preact/hooks";
 import * as show from "../format";
-import { command, state, trusted } from "../store";
+import type { BotStatus } from "../protocol";
+import { analysis, bot, command, trusted } from "../store";
 import { Panel } from "./panel";
 
+/** Seconds the bots have been running: what the hub said, and what has passed here since. */
+function useRunning(status: BotStatus | null): number {
+  const [passed, setPassed] = useState(0);
+  useEffect(() => {
+    const began = performance.now();
+    setPassed(0);
+    const timer = window.setInterval(() => setPassed((performance.now() - began) / 1000), 1000);
+    return () => window.clearInterval(timer);
+  }, [status]);
+  return (status?.running_duration ?? 0) + passed;
+}
+
 export function Bots() {
-  const { bot, analysis } = state.value;
-  const running = bot?.enabled ?? false;
-  const analysing = analysis?.enabled ?? false;
+  const status = bot.value;
+  const running = status?.enabled ?? false;
+  const analysing = analysis.value?.enabled ?? false;
+  const seconds = useRunning(status);
   return (
     <Panel
       title="Bots"
@@ -39,17 +54,18 @@ export function Bots() {
       </div>
       <dl class="facts">
         <dt>Open</dt>
-        <dd>{bot?.active_trades ?? 0}</dd>
+        <dd>{status?.active_trades ?? 0}</dd>
         <dt>Today</dt>
-        <dd>{bot?.trades_today ?? 0} trades</dd>
+        <dd>{status?.trades_today ?? 0} trades</dd>
         <dt>Closed</dt>
         <dd>
-          {bot?.total_trades ?? 0}, {show.money(bot?.win_rate ?? 0)} % won
+          {status?.total_trades ?? 0}
+          {status && status.total_trades > 0 && `, ${show.money(status.win_rate)} % won`}
         </dd>
         <dt>Profit, net</dt>
-        <dd class={show.tone(bot?.total_profit)}>{show.signed(bot?.total_profit)}</dd>
+        <dd class={show.tone(status?.total_profit)}>{show.signed(status?.total_profit)}</dd>
         <dt>Running for</dt>
-        <dd>{running ? show.duration(bot?.running_duration) : "–"}</dd>
+        <dd>{running ? show.duration(seconds) : "–"}</dd>
       </dl>
     </Panel>
   );

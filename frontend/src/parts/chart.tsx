@@ -14,11 +14,11 @@ import {
   type Time,
   type UTCTimestamp,
 } from "lightweight-charts";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import * as show from "../format";
 import type { CandleRow, Position, Trade } from "../protocol";
 import { seriesKey } from "../state";
-import { chooseInterval, interval, selected, state } from "../store";
+import { candles, chooseInterval, interval, positions, selected, trades } from "../store";
 import { Empty, Panel } from "./panel";
 
 const INTERVALS = ["1m", "1h"];
@@ -30,8 +30,8 @@ interface Parts {
   volume: ISeriesApi<"Histogram">;
   markers: ISeriesMarkersPluginApi<Time>;
   lines: IPriceLine[];
-  shown: string;
-  count: number;
+  shown: string; // the series that is drawn
+  rows: CandleRow[]; // its candles
 }
 
 function colour(name: string): string {
@@ -55,7 +55,7 @@ function build(element: HTMLElement): Parts {
   });
   const volume = chart.addSeries(HistogramSeries, { priceScaleId: "", priceFormat: { type: "volume" }, priceLineVisible: false, lastValueVisible: false });
   volume.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
-  return { chart, candles, volume, markers: createSeriesMarkers(candles, []), lines: [], shown: "", count: 0 };
+  return { chart, candles, volume, markers: createSeriesMarkers(candles, []), lines: [], shown: "", rows: [] };
 }
 
 function bar(row: CandleRow): CandlestickData<UTCTimestamp> {
@@ -67,9 +67,16 @@ function volumeBar(row: CandleRow): HistogramData<UTCTimestamp> {
   return { time: (row[0] / 1000) as UTCTimestamp, value: row[5], color: tint };
 }
 
+/** Whether the newest candle is all that was changed or added: then the chart need not be built anew. */
+function onlyNewestDiffers(before: CandleRow[], now: CandleRow[]): boolean {
+  const added = now.length - before.length;
+  const kept = now.length - 2;
+  return (added === 0 || added === 1) && before[0] === now[0] && now[kept] === before[kept];
+}
+
 function drawCandles(parts: Parts, key: string, rows: CandleRow[]): void {
   const last = rows[rows.length - 1];
-  if (parts.shown === key && last && Math.abs(rows.length - parts.count) <= 1) {
+  if (parts.shown === key && last && onlyNewestDiffers(parts.rows, rows)) {
     parts.candles.update(bar(last));
     parts.volume.update(volumeBar(last));
   } else {
@@ -80,7 +87,7 @@ function drawCandles(parts: Parts, key: string, rows: CandleRow[]): void {
     if (parts.shown !== key) parts.chart.timeScale().setVisibleLogicalRange({ from: rows.length - 120, to: rows.length + 4 });
   }
   parts.shown = key;
-  parts.count = rows.length;
+  parts.rows = rows;
 }
 
 function drawLines(parts: Parts, position: Position | undefined): void {
@@ -118,11 +125,12 @@ function drawTrades(parts: Parts, trades: Trade[], rows: CandleRow[], step: numb
 export function Chart() {
   const holder = useRef<HTMLDivElement>(null);
   const parts = useRef<Parts | null>(null);
+  const [built, setBuilt] = useState(0); // how often the colours changed
   const symbol = selected.value;
   const key = seriesKey(symbol, interval.value);
-  const rows = state.value.candles[key];
-  const position = state.value.positions[symbol];
-  const trades = state.value.trades;
+  const rows = candles.value[key];
+  const position = positions.value[symbol];
+  const executed = trades.value;
   const lineKey = position
     ? `${symbol} ${position.entry_price} ${position.stop_loss} ${position.take_profit} ${position.trailing_stop}`
     : symbol;
@@ -132,11 +140,11 @@ export function Chart() {
     const element = holder.current;
     parts.current = build(element);
     const scheme = window.matchMedia("(prefers-color-scheme: dark)");
-    const restyle = () =>
-      parts.current?.chart.applyOptions({
-        layout: { textColor: colour("--muted") },
-        grid: { vertLines: { color: colour("--line") }, horzLines: { color: colour("--line") } },
-      });
+    const restyle = () => {
+      parts.current?.chart.remove();
+      parts.current = build(element);
+      setBuilt((count) => count + 1);
+    };
     scheme.addEventListener("change", restyle);
     return () => {
       scheme.removeEventListener("change", restyle);
@@ -147,14 +155,14 @@ export function Chart() {
 
   useEffect(() => {
     if (parts.current && rows) drawCandles(parts.current, key, rows);
-  }, [rows, key]);
+  }, [rows, key, built]);
   useEffect(() => {
     if (parts.current) drawLines(parts.current, position);
-  }, [lineKey, rows === undefined]);
+  }, [lineKey, rows === undefined, built]);
   useEffect(() => {
-    const ours = trades.filter((trade) => trade.symbol === symbol);
+    const ours = executed.filter((trade) => trade.symbol === symbol);
     if (parts.current && rows) drawTrades(parts.current, ours, rows, INTERVAL_SECONDS[interval.value] ?? 60);
-  }, [trades, key, rows?.length]);
+  }, [executed, key, rows?.length, built]);
 
   const choices = (
     <div class="choices" role="group" aria-label="Candle interval">

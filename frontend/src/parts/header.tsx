@@ -1,9 +1,9 @@
 import { useEffect } from "preact/hooks";
-import { money, signed, tone } from "../format";
-import { link, notice, state, trusted } from "../store";
+import * as show from "../format";
+import { alerts, balance, link, market, notice, source, trusted, version } from "../store";
 
 function connectionText(): string {
-  if (link.value === "open") return state.value.ready ? "Connected" : "Loading";
+  if (link.value === "open") return trusted.value ? "Connected" : "Loading";
   return link.value === "connecting" ? "Connecting" : "Connection lost, trying again";
 }
 
@@ -19,40 +19,43 @@ function Figure({ name, id, text, tone: colour = "" }: { name: string; id: strin
 }
 
 export function Header() {
-  const { balance, source, market, alerts, version } = state.value;
-  const today = balance ? balance.realized_pnl_today - balance.fees_today : undefined;
+  const { kind, banner } = source.value;
+  const money = balance.value;
+  const today = money ? money.realized_pnl_today - money.fees_today : undefined;
+  const status = market.value;
+  const alert = alerts.value[0];
   return (
     <>
-      {source.banner && (
-        <div id="banner" class={`banner ${source.kind}`} role="note">
-          <strong>{source.kind}</strong> {source.banner}
+      {banner && (
+        <div id="banner" class={`banner ${kind}`} role="note">
+          <strong>{kind}</strong> {banner}
         </div>
       )}
       <header class="top">
         <h1>
-          Quorum <small>{version}</small>
+          Quorum <small>{version.value}</small>
         </h1>
         <dl class={trusted.value ? "figures" : "figures doubtful"}>
-          <Figure name="Equity" id="equity" text={money(balance?.equity)} />
-          <Figure name="Free cash" id="balance" text={money(balance?.balance)} />
-          <Figure name="Margin" id="margin" text={money(balance?.margin)} />
-          <Figure name="Unrealised" id="unrealized" text={signed(balance?.unrealized_pnl)} tone={tone(balance?.unrealized_pnl)} />
-          <Figure name="Today, net" id="today" text={signed(today)} tone={tone(today)} />
+          <Figure name="Equity" id="equity" text={show.money(money?.equity)} />
+          <Figure name="Free cash" id="balance" text={show.money(money?.balance)} />
+          <Figure name="Margin" id="margin" text={show.money(money?.margin)} />
+          <Figure name="Unrealised" id="unrealized" text={show.signed(money?.unrealized_pnl)} tone={show.tone(money?.unrealized_pnl)} />
+          <Figure name="Today, net" id="today" text={show.signed(today)} tone={show.tone(today)} />
         </dl>
         <div class="states" role="status">
           <span class={`dot ${trusted.value ? "good" : "bad"}`} id="connection">
             {connectionText()}
           </span>
-          {market && (
-            <span class={`dot ${market.state === "live" ? "good" : "bad"}`} id="market" title={market.message}>
-              Market {market.state}
+          {status && (
+            <span class={`dot ${status.state === "live" ? "good" : "bad"}`} id="market" title={status.message}>
+              Market {show.words(status.state)}
             </span>
           )}
         </div>
       </header>
-      {alerts[0] && (
-        <p class={`alert ${alerts[0].level}`} role="alert">
-          {alerts[0].message}
+      {alert && (
+        <p class={`alert ${alert.level}`} role="alert">
+          {alert.message}
         </p>
       )}
     </>

@@ -1,6 +1,6 @@
 import * as show from "../format";
 import type { NewsItem } from "../protocol";
-import { state } from "../store";
+import { fearGreed, news } from "../store";
 import { Empty, Panel } from "./panel";
 
 function Title({ item }: { item: NewsItem }) {
@@ -13,19 +13,20 @@ function Title({ item }: { item: NewsItem }) {
 }
 
 export function News() {
-  const { news, fearGreed } = state.value;
-  const mood = fearGreed && (
+  const stories = news.value;
+  const index = fearGreed.value;
+  const mood = index && (
     <span class="badge">
-      Fear &amp; Greed {fearGreed.value}, {fearGreed.label}
+      Fear &amp; Greed {index.value}, {index.label}
     </span>
   );
   return (
     <Panel title="News" id="news" aside={mood}>
-      {news.length === 0 ? (
+      {stories.length === 0 ? (
         <Empty>No story yet.</Empty>
       ) : (
         <ul class="list news">
-          {news.slice(0, 40).map((item) => (
+          {stories.slice(0, 40).map((item) => (
             <li key={item.id}>
               <Title item={item} />
               <small>

@@ -1,31 +1,50 @@
+import { useComputed } from "@preact/signals";
+import { useState } from "preact/hooks";
 import * as show from "../format";
-import { select, selected, state, symbols } from "../store";
+import { bot, prices, select, selected, symbols } from "../store";
+
+const MANY = 12;
 
 function Pair({ symbol }: { symbol: string }) {
-  const quote = state.value.prices[symbol];
-  const status = state.value.bot?.pair_status[symbol];
+  const quote = useComputed(() => prices.value[symbol]).value;
+  const status = useComputed(() => bot.value?.pair_status[symbol]).value;
+  const chosen = useComputed(() => selected.value === symbol).value;
   return (
     <button
       type="button"
       class={quote?.stale || !quote ? "pair stale" : "pair"}
-      aria-pressed={selected.value === symbol}
+      aria-pressed={chosen}
       data-symbol={symbol}
       onClick={() => select(symbol)}
     >
       <span class="name">{symbol.replace(/USDT$/, "")}</span>
       <span class="price">{show.price(quote?.price)}</span>
       <span class={`change ${show.tone(quote?.change_24h)}`}>{show.percent(quote?.change_24h)}</span>
-      <span class="status">{quote?.stale ? "stale" : show.words(status ?? "")}</span>
+      <span class={`status ${status ?? ""}`}>{quote?.stale ? "stale" : show.words(status ?? "")}</span>
     </button>
   );
 }
 
 export function Pairs() {
+  const [wanted, setWanted] = useState("");
+  const all = symbols.value;
+  const many = all.length > MANY;
+  const shown = many ? all.filter((symbol) => symbol.includes(wanted.trim().toUpperCase())) : all;
   return (
-    <nav class="pairs" aria-label="Pairs">
-      {symbols.value.map((symbol) => (
-        <Pair key={symbol} symbol={symbol} />
-      ))}
+    <nav class={many ? "pairs many" : "pairs"} aria-label="Pairs">
+      {many && (
+        <input
+          type="search"
+          placeholder={`Find one of ${all.length} pairs`}
+          aria-label="Find a pair"
+          onInput={(event) => setWanted(event.currentTarget.value)}
+        />
+      )}
+      <div class="quotes">
+        {shown.map((symbol) => (
+          <Pair key={symbol} symbol={symbol} />
+        ))}
+      </div>
     </nav>
   );
 }

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 
 interface PanelProps {
   title: string;
@@ -22,4 +23,20 @@ export function Panel({ title, id, aside, children }: PanelProps) {
 
 export function Empty({ children }: { children: ComponentChildren }) {
   return <p class="empty">{children}</p>;
+}
+
+const LONG = 160;
+
+/** A reason; of a long one the beginning, until it is asked for. */
+export function Why({ text }: { text: string }) {
+  const [open, setOpen] = useState(false);
+  if (text.length <= LONG) return <span class="why">{text}</span>;
+  return (
+    <span class="why">
+      {open ? text : `${text.slice(0, LONG).trimEnd()}… `}
+      <button type="button" class="plain more" aria-expanded={open} onClick={() => setOpen(!open)}>
+        {open ? " less" : "more"}
+      </button>
+    </span>
+  );
 }

@@ -1,16 +1,20 @@
 import * as show from "../format";
 import type { Position } from "../protocol";
-import { command, select, state, trusted } from "../store";
+import { command, orders, positions, prices, select, trusted } from "../store";
 import { Empty, Panel } from "./panel";
 
 /** Marked to the newest price, which is fresher than the hub's once-a-second figure. */
 function marked(position: Position): { price: number; pnl: number; percent: number } {
-  const quote = state.value.prices[position.symbol];
+  const quote = prices.value[position.symbol];
   if (!quote || quote.stale) return { price: position.current_price, pnl: position.unrealized_pnl, percent: position.pnl_percent };
   const sign = position.direction === "long" ? 1 : -1;
   const pnl = sign * position.amount * (quote.price - position.entry_price);
   const cost = position.amount * position.entry_price;
   return { price: quote.price, pnl, percent: cost ? (pnl / cost) * 100 : 0 };
+}
+
+function level(price: number | null): string {
+  return price === null ? "none" : show.price(price);
 }
 
 function Row({ position }: { position: Position }) {
@@ -23,17 +27,27 @@ function Row({ position }: { position: Position }) {
         </button>
         <small>{position.source}</small>
       </th>
-      <td class={position.direction === "long" ? "up" : "down"}>
+      <td data-name="Side" class={position.direction === "long" ? "up" : "down"}>
         {position.direction} {position.leverage > 1 && `${position.leverage}×`}
       </td>
-      <td class="number">{show.quantity(position.amount)}</td>
-      <td class="number">{show.price(position.entry_price)}</td>
-      <td class="number">{show.price(now.price)}</td>
-      <td class={`number ${show.tone(now.pnl)}`}>
+      <td data-name="Amount" class="number">
+        {show.quantity(position.amount)}
+      </td>
+      <td data-name="Entry" class="number">
+        {show.price(position.entry_price)}
+      </td>
+      <td data-name="Price" class="number">
+        {show.price(now.price)}
+      </td>
+      <td data-name="P&L" class={`number ${show.tone(now.pnl)}`}>
         {show.signed(now.pnl)} <small>{show.percent(now.percent)}</small>
       </td>
-      <td class="number">{position.stop_loss === null && position.trailing_stop === null ? "none" : show.price(position.trailing_stop ?? position.stop_loss)}</td>
-      <td class="number">{position.take_profit === null ? "none" : show.price(position.take_profit)}</td>
+      <td data-name="Stop" class="number">
+        {level(position.trailing_stop ?? position.stop_loss)}
+      </td>
+      <td data-name="Target" class="number">
+        {level(position.take_profit)}
+      </td>
       <td>
         <button
           type="button"
@@ -49,14 +63,14 @@ function Row({ position }: { position: Position }) {
 }
 
 export function Positions() {
-  const positions = Object.values(state.value.positions);
+  const open = Object.values(positions.value);
   return (
     <Panel title="Positions" id="positions">
-      {positions.length === 0 ? (
+      {open.length === 0 ? (
         <Empty>No open position.</Empty>
       ) : (
         <div class="scroll">
-          <table>
+          <table class="cards">
             <thead>
               <tr>
                 {["Pair", "Side", "Amount", "Entry", "Price", "P&L", "Stop", "Target"].map((name) => (
@@ -70,7 +84,7 @@ export function Positions() {
               </tr>
             </thead>
             <tbody>
-              {positions.map((position) => (
+              {open.map((position) => (
                 <Row key={position.symbol} position={position} />
               ))}
             </tbody>
@@ -82,8 +96,8 @@ export function Positions() {
 }
 
 export function Orders() {
-  const { orders } = state.value;
-  if (orders.length === 0) return null;
+  const open = orders.value;
+  if (open.length === 0) return null;
   return (
     <Panel title="Open orders" id="orders">
       <div class="scroll">
@@ -98,7 +112,7 @@ export function Orders() {
             </tr>
           </thead>
           <tbody>
-            {orders.map((order) => (
+            {open.map((order) => (
               <tr key={order.order_id}>
                 <th scope="row">{order.symbol}</th>
                 <td>

@@ -1,55 +1,118 @@
-import { useState } from "preact/hooks";
+import { useComputed } from "@preact/signals";
+import { useEffect, useState } from "preact/hooks";
 import * as show from "../format";
-import { command, selected, state, trusted } from "../store";
+import type { Price } from "../protocol";
+import { command, prices, selected, trusted } from "../store";
 import { Panel } from "./panel";
 
+type Kind = "market" | "limit" | "stop";
 type Unit = "base" | "usdt";
 
-/** A decimal as typed, or nothing; the hub checks it. */
-function entered(form: FormData, name: string): string | undefined {
-  const text = String(form.get(name) ?? "").trim().replace(",", ".");
-  return text === "" ? undefined : text;
+const HINTS: Record<Kind, string> = {
+  market: "",
+  limit: "Fills at this price or better; the cash is set aside until then.",
+  stop: "Becomes a market order there: above the market to buy, below it to sell.",
+};
+
+/** What the size comes to, as far as the prices of now can say. */
+function estimate(size: string, unit: Unit, price: number | undefined, leverage: number): string {
+  const number = Number(show.typed(size));
+  if (!price || !(number > 0) || !(leverage >= 1)) return "";
+  const value = unit === "usdt" ? number : number * price;
+  return `≈ ${show.quantity(Number((value / price).toPrecision(4)))} for ${show.money(value)}, margin ${show.money(value / leverage)} USDT`;
+}
+
+interface FieldProps {
+  label: string;
+  value: string;
+  placeholder?: string;
+  required?: boolean;
+  onInput: (value: string) => void;
+}
+
+function Field({ label, value, placeholder = "none", required = false, onInput }: FieldProps) {
+  return (
+    <label>
+      {label}
+      <input
+        inputMode="decimal"
+        value={value}
+        placeholder={placeholder}
+        required={required}
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+function expected(kind: Kind, price: string, offered: number | null | undefined): string {
+  return kind === "market" ? show.price(offered) : show.price(Number(show.typed(price)) || undefined);
 }
 
 export function Ticket() {
-  const [kind, setKind] = useState("market");
-  const [unit, setUnit] = useState<Unit>("usdt");
   const symbol = selected.value;
+  const quote: Price | undefined = useComputed(() => prices.value[selected.value]).value;
+  const [kind, setKind] = useState<Kind>("market");
+  const [unit, setUnit] = useState<Unit>("usdt");
+  const [size, setSize] = useState("100");
+  const [price, setPrice] = useState("");
+  const [stop, setStop] = useState("");
+  const [target, setTarget] = useState("");
+  const [leverage, setLeverage] = useState("1");
   const base = symbol.replace(/USDT$/, "");
-  const quote = state.value.prices[symbol];
+
+  function clear() {
+    for (const set of [setPrice, setStop, setTarget]) set("");
+  }
+
+  useEffect(clear, [symbol]); // another pair has other prices
+
+  function choose(next: Kind) {
+    setKind(next);
+    setPrice(next === "limit" ? show.plainPrice(quote?.price) : "");
+  }
 
   async function submit(event: SubmitEvent) {
     event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
     const direction = event.submitter?.getAttribute("value") ?? "buy";
     const order = {
       symbol,
       direction,
       order_type: kind,
-      [unit === "base" ? "amount" : "value_usdt"]: entered(form, "size"),
-      price: kind === "market" ? undefined : entered(form, "price"),
-      stop_loss: entered(form, "stop"),
-      take_profit: entered(form, "target"),
-      leverage: Number(form.get("leverage")),
+      [unit === "base" ? "amount" : "value_usdt"]: show.typed(size),
+      price: kind === "market" ? undefined : show.typed(price),
+      stop_loss: show.typed(stop),
+      take_profit: show.typed(target),
+      leverage: show.typed(leverage) ?? "1",
     };
-    await command("execute_trade", { trade_data: order }, `${direction === "buy" ? "Bought" : "Sold"}: ${symbol}, ${kind} order done.`);
+    const verb = direction === "buy" ? "Buy" : "Sell";
+    const done = kind === "market" ? `${verb} ${symbol}: filled.` : `${verb} ${symbol}: ${kind} order placed.`;
+    if (await command("execute_trade", { trade_data: order }, done)) clear();
   }
 
+  const comesTo = estimate(size, unit, kind === "market" ? quote?.price : Number(show.typed(price)), Number(leverage));
   return (
     <Panel title={`Order ${symbol}`} id="ticket">
       <form onSubmit={submit} autocomplete="off">
         <div class="choices" role="group" aria-label="Order type">
-          {["market", "limit", "stop"].map((one) => (
-            <button key={one} type="button" aria-pressed={kind === one} onClick={() => setKind(one)}>
+          {(["market", "limit", "stop"] as const).map((one) => (
+            <button key={one} type="button" aria-pressed={kind === one} onClick={() => choose(one)}>
               {one}
             </button>
           ))}
         </div>
+        {HINTS[kind] && <small>{HINTS[kind]}</small>}
         <div class="fields">
-          <label>
+          <label class="whole">
             Size
             <span class="joined">
-              <input name="size" inputMode="decimal" defaultValue="100" required />
+              <input
+                name="size"
+                inputMode="decimal"
+                value={size}
+                required
+                onInput={(event) => setSize(event.currentTarget.value)}
+              />
               <select aria-label="Unit of size" value={unit} onChange={(event) => setUnit(event.currentTarget.value as Unit)}>
                 <option value="usdt">USDT</option>
                 <option value="base">{base || "base"}</option>
@@ -57,30 +120,25 @@ export function Ticket() {
             </span>
           </label>
           {kind !== "market" && (
-            <label>
-              {kind === "limit" ? "Limit price" : "Trigger price"}
-              <input name="price" inputMode="decimal" required placeholder={show.price(quote?.price)} />
-            </label>
+            <Field
+              label={kind === "limit" ? "Limit price" : "Trigger price"}
+              value={price}
+              placeholder={show.plainPrice(quote?.price)}
+              required
+              onInput={setPrice}
+            />
           )}
-          <label>
-            Stop loss
-            <input name="stop" inputMode="decimal" placeholder="none" />
-          </label>
-          <label>
-            Take profit
-            <input name="target" inputMode="decimal" placeholder="none" />
-          </label>
-          <label>
-            Leverage
-            <input name="leverage" type="number" min="1" max="20" step="1" defaultValue="1" />
-          </label>
+          <Field label="Stop loss" value={stop} onInput={setStop} />
+          <Field label="Take profit" value={target} onInput={setTarget} />
+          <Field label="Leverage, 1 to 20" value={leverage} placeholder="1" onInput={setLeverage} />
         </div>
+        <small id="estimate">{comesTo || " "}</small>
         <div class="sides">
           <button type="submit" class="buy" value="buy" disabled={!trusted.value || !symbol}>
-            Buy <small>{show.price(quote?.ask ?? quote?.price)}</small>
+            Buy <small>{expected(kind, price, quote?.ask ?? quote?.price)}</small>
           </button>
           <button type="submit" class="sell" value="sell" disabled={!trusted.value || !symbol}>
-            Sell <small>{show.price(quote?.bid ?? quote?.price)}</small>
+            Sell <small>{expected(kind, price, quote?.bid ?? quote?.price)}</small>
           </button>
         </div>
       </form>
