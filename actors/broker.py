@@ -4,11 +4,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 import gevent
 
 from actors.base import Actor
 from actors.catch_up import CatchUp, slices
+from actors.known_commands import KnownCommands
 from actors.ledger_writer import BATCH, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, LedgerWriter
 from domain import acceptance, execution, recovery, repeats
 from domain.acceptance import PaperRules
@@ -123,6 +125,8 @@ class BrokerActor(Actor):
         self._writer: LedgerWriter | None = None
         self._early: deque[object] = deque()
         self._catch_up = CatchUp()
+        self._known_commands = KnownCommands(store, waiting=self.mail_ahead, is_waiting=self._is_to_be_stored)
+        self._writing: gevent.Greenlet[..., Exception | None] | None = None  # stores one batch while the next is made
         self._asked: dict[str, str] = {}  # order id or amend id -> who sent the command
         self._recover_seconds = FIRST_RETRY_SECONDS
         self._read_only = ""  # why nothing is written any more
@@ -143,10 +147,17 @@ class BrokerActor(Actor):
         if self._exchange.desk.seq > self._exchange.desk.checkpoint_seq:
             self._exchange.checkpoint(self._clock.now_ms())
         self._collect(self._exchange, self._writer)
+        self._finish_writing(self._writer)
         while len(self._writer) and not self._writer.down:
             self._write(self._writer)
         if len(self._writer):
             self.log.error("Stopped with %s events not stored: the database is away", len(self._writer))
+
+    def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+        """Let the write under way end first: whoever is started next reads a journal that stands still."""
+        if self._writing is not None:
+            self._writing.join()
+        super().on_failure(exception_type, exception_value, traceback)
 
     def on_receive(self, message: object) -> object:
         answer = self._receive(message)
@@ -354,11 +365,16 @@ class BrokerActor(Actor):
             return waiting, False
         if not self._wr.down:
             try:
-                return self._store.find(document_id), False
+                return self._known_commands.find(document_id), False
             except LedgerUnavailable as error:
-                self._not_stored(error)  # the next command must not wait for the same silence
+                self._finish_writing(self._wr)
+                if not self._wr.down:
+                    self._not_stored(error)  # the next command must not wait for the same silence
         content = self._ex.desk.answered.get(document_id)
         return (None if content is None else {"content": content}), True
+
+    def _is_to_be_stored(self, document_id: str) -> bool:
+        return self._wr.find(document_id) is not None
 
     def _repeat(self, known: JournalDocument, command: SubmitOrder | ClosePosition) -> None:
         """Answer a command that was done before with its first result."""
@@ -501,15 +517,40 @@ class BrokerActor(Actor):
             exchange.checkpoint(self._clock.now_ms())
         self._collect(exchange, writer)
         self._set_deadline()
-        while not writer.down and not self._read_only and len(writer):
-            if not self.actor_inbox.empty() and len(writer) < BATCH:
+        if not writer.down and not self._read_only and len(writer):
+            if self.actor_inbox.empty():
+                self._write_all(writer)
+            elif writer.waiting >= BATCH:
+                self._write_beside(writer)
+            else:
                 return
-            self._write(writer)
         writer.announce_stored()
 
+    def _write_all(self, writer: LedgerWriter) -> None:
+        """Store all there is: nothing else is to be done."""
+        self._finish_writing(writer)
+        while not writer.down and not self._read_only and len(writer):
+            self._write(writer)
+
+    def _write_beside(self, writer: LedgerWriter) -> None:
+        """Begin to store one batch, once the one before is stored; what waits in the mailbox is handled meanwhile."""
+        self._finish_writing(writer)
+        if not writer.down and not self._read_only:
+            self._writing = gevent.spawn(self._append, writer.next_batch())
+            gevent.sleep(0)
+
+    def _finish_writing(self, writer: LedgerWriter) -> None:
+        """Wait for the batch that is being stored."""
+        if self._writing is not None:
+            error = self._writing.get()
+            self._writing = None
+            self._judge(error, writer)
+
     def _collect(self, exchange: Exchange, writer: LedgerWriter) -> None:
-        writer.add(exchange.pending)
-        exchange.pending.clear()
+        if exchange.pending:
+            self._known_commands.forget(document["_id"] for document in exchange.pending)
+            writer.add(exchange.pending)
+            exchange.pending.clear()
         for message in exchange.messages:
             names = audience(message, asked=self._asked, pairs=tuple(self._settings.bots.pairs))
             for name in names:
@@ -540,25 +581,31 @@ class BrokerActor(Actor):
 
     def _write(self, writer: LedgerWriter) -> None:
         """Store one batch, in this greenlet: it answers within the adapter's time limit."""
-        batch = writer.next_batch()
-        try:
-            self._store.append(batch)
-        except (LedgerUnavailable, LedgerFenced, LedgerCorrupt) as error:
-            self._not_stored(error)
-        else:
-            self._stored(writer)
+        self._judge(self._append(writer.next_batch()), writer)
 
-    def _write_again(self, batch: tuple[JournalDocument, ...]) -> None:
-        """Send the batch of unknown outcome again, in a greenlet of its own: the broker goes on meanwhile."""
-        error: Exception | None = None
+    def _append(self, batch: tuple[JournalDocument, ...]) -> Exception | None:
+        """Store a batch; without one only see whether the store answers. Return what went wrong."""
         try:
             if batch:
                 self._store.append(batch)
             else:
-                self._store.head()  # nothing waits: only see whether it answers
-        except Exception as caught:  # noqa: BLE001 - handed to the broker, which judges it
-            error = caught
-        self._peers.tell(self.name, BatchWritten(error))
+                self._store.head()
+        except Exception as error:  # noqa: BLE001 - handed to the broker, which judges it
+            return error
+        return None
+
+    def _judge(self, error: Exception | None, writer: LedgerWriter) -> None:
+        """Take note of what became of a batch."""
+        if error is None:
+            self._stored(writer)
+        elif isinstance(error, LedgerUnavailable | LedgerFenced | LedgerCorrupt):
+            self._not_stored(error)
+        else:
+            raise error
+
+    def _write_again(self, batch: tuple[JournalDocument, ...]) -> None:
+        """Send the batch of unknown outcome again, in a greenlet of its own: the broker goes on meanwhile."""
+        self._peers.tell(self.name, BatchWritten(self._append(batch)))
 
     def _on_batch_written(self, error: Exception | None) -> None:
         if error is None:
@@ -567,10 +614,8 @@ class BrokerActor(Actor):
             self._show_account(self._ex.account(self._clock.now_ms()))
             self.log.info("The ledger is available again at seq %s", self._wr.stored_seq)
             self._alert("info", "ledger_available", "The ledger is available again.")
-        elif isinstance(error, LedgerUnavailable | LedgerFenced | LedgerCorrupt):
-            self._not_stored(error)
         else:
-            raise error
+            self._judge(error, self._wr)
 
     def _stored(self, writer: LedgerWriter) -> None:
         batch = writer.stored()

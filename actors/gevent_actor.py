@@ -3,6 +3,7 @@
 Uses only the hooks that Pykka documents "for implementors of new actor types".
 """
 
+import itertools
 import sys
 import time
 from collections import deque
@@ -94,6 +95,10 @@ class Inbox:
     def empty(self) -> bool:
         return not self._queue
 
+    def waiting_messages(self, most: int) -> list[object]:
+        """Return the oldest `most` messages that wait, without taking them."""
+        return [slot[0].message for _, slot, _ in itertools.islice(self._queue, most)]
+
     def idle(self) -> bool:
         """Return whether nothing waits and nothing is being handled."""
         return self.waiting and not self._queue
@@ -111,6 +116,11 @@ class GeventActor(pykka.ThreadingActor):
 
     _create_actor_inbox = staticmethod(Inbox)
     _create_future = staticmethod(GeventFuture)
+
+    def mail_ahead(self, most: int) -> list[object]:
+        """Return the oldest `most` messages that wait for this actor, without taking them."""
+        assert isinstance(self.actor_inbox, Inbox)
+        return self.actor_inbox.waiting_messages(most)
 
     def _start_actor_loop(self) -> None:
         self.greenlet = gevent.spawn(self._actor_loop)

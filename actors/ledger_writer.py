@@ -25,11 +25,13 @@ class LedgerWriter:
     retry_seconds: float = FIRST_RETRY_SECONDS
     batch: tuple[JournalDocument, ...] = ()
     _waiting: deque[JournalDocument] = field(default_factory=deque)
+    _by_id: dict[object, JournalDocument] = field(default_factory=dict)  # all that is not stored yet
     _announcements: deque[tuple[int, str, object]] = field(default_factory=deque)  # needed seq, name, message
 
     def add(self, documents: list[JournalDocument]) -> None:
         """Queue documents, in the journal's order."""
         self._waiting.extend(documents)
+        self._by_id.update((document["_id"], document) for document in documents)
 
     def tell(self, seq: int, name: str, message: object) -> None:
         """Announce `message` once the journal is stored up to `seq`, after what was queued before."""
@@ -41,10 +43,12 @@ class LedgerWriter:
 
     def find(self, document_id: str) -> JournalDocument | None:
         """Return a document that waits to be stored."""
-        for document in (*self.batch, *self._waiting):
-            if document["_id"] == document_id:
-                return document
-        return None
+        return self._by_id.get(document_id)
+
+    @property
+    def waiting(self) -> int:
+        """The number of documents that no attempt to store was made of."""
+        return len(self._waiting)
 
     def next_batch(self) -> tuple[JournalDocument, ...]:
         """Return the documents to store now: those of the last attempt, while its outcome is unknown."""
@@ -55,6 +59,8 @@ class LedgerWriter:
     def stored(self) -> tuple[JournalDocument, ...]:
         """Take note that the batch is stored; return it."""
         batch, self.batch = self.batch, ()
+        for document in batch:
+            self._by_id.pop(document["_id"], None)
         if batch:
             newest = batch[-1]
             self.stored_seq, self.stored_hash = _seq(newest), str(newest["hash"])

@@ -85,6 +85,18 @@ class MongoLedger:
         except PyMongoError as error:
             _unavailable("read", error)
 
+    def find_many(self, document_ids: Sequence[str]) -> dict[str, JournalDocument]:
+        """Return those of the documents that exist, by their _id: one query.
+
+        Raises:
+            LedgerUnavailable: the database did not answer.
+        """
+        try:
+            found = list(self._journal.find({"_id": {"$in": list(document_ids)}}))
+        except PyMongoError as error:
+            _unavailable("read", error)
+        return {str(document["_id"]): document for document in found}
+
     def latest_checkpoint(self) -> JournalDocument | None:
         """Return the newest document of type checkpoint.
 

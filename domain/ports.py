@@ -177,6 +177,10 @@ class LedgerStore(Protocol):
         """Return the document of that _id. Raises LedgerUnavailable."""
         ...
 
+    def find_many(self, document_ids: Sequence[str]) -> dict[str, JournalDocument]:
+        """Return those of the documents that exist, by their _id. Raises LedgerUnavailable."""
+        ...
+
     def append(self, documents: Sequence[JournalDocument]) -> None:
         """Store all, in order, durable (majority, journaled) on return. Sending the same ones again is success.
 

@@ -29,6 +29,10 @@ class MemoryLedger:
         self._answer()
         return next((copy.deepcopy(d) for d in self.documents if d["_id"] == document_id), None)
 
+    def find_many(self, document_ids: Sequence[str]) -> dict[str, JournalDocument]:
+        found = {document_id: self.find(document_id) for document_id in document_ids}
+        return {document_id: document for document_id, document in found.items() if document is not None}
+
     def append(self, documents: Sequence[JournalDocument]) -> None:
         self._answer()
         for document in documents:

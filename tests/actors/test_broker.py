@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import gevent
+import gevent.event
 import pykka
 import pytest
 
@@ -414,6 +415,56 @@ def test_a_silent_database_is_asked_once_not_by_every_command(desk, monkeypatch)
     assert desk.to("hub", LedgerAdvanced)[-1].available
     desk.tell(order(order_id="d", submitted_ms=T0 + 1000))
     assert desk.to("hub", OrderAccepted)[-1].order.order_id == "d"
+
+
+def test_a_batch_is_stored_while_the_next_is_made(desk, monkeypatch):
+    """The store answers the first batch only when the broker has made the second."""
+    made, append, storing = gevent.event.Event(), desk.store.append, []
+
+    def slow(documents):
+        storing.append(True)
+        if len(desk.store.batches) == 1:
+            made.wait()
+        append(documents)
+        storing.pop()
+
+    def lookup(document_ids):
+        if storing:
+            made.set()
+        return {}
+
+    monkeypatch.setattr(desk.store, "append", slow)
+    monkeypatch.setattr(desk.store, "find_many", lookup)
+    monkeypatch.setattr("actors.known_commands.AHEAD", 90)
+    desk.book(0)
+    for number in range(900):
+        desk.broker.tell(order(f"o{number}", submitted_ms=T0 + 1000, quantity="0.1"))
+    desk.settle()
+    assert desk.store.batches == [1, 200, 200, 200, 200, 100]
+    assert [document["seq"] for document in desk.store.documents] == list(range(1, 902))
+    assert [message.seq for message in desk.to("hub", OrderAccepted)] == list(range(2, 902))
+
+
+def test_a_broker_that_fails_waits_for_the_write_under_way(desk, monkeypatch):
+    answered, append, reported = gevent.event.Event(), desk.store.append, []
+
+    def slow(documents):
+        answered.wait()
+        append(documents)
+
+    desk.book(0)
+    monkeypatch.setattr(desk.store, "append", slow)
+    monkeypatch.setattr(Actor, "on_failure", lambda *_: reported.append(True))
+    for number in range(250):
+        desk.broker.tell(order(f"o{number}", submitted_ms=T0 + 1000, quantity="0.1"))
+    desk.broker.tell(Crash())
+    gevent.sleep(0)
+    gevent.sleep(0)
+    assert not desk.broker.is_alive() and not reported
+    answered.set()
+    gevent.sleep(0)
+    gevent.sleep(0)
+    assert reported and len(desk.store.documents) == 201
 
 
 def test_a_lost_answer_doubles_nothing(desk):

@@ -36,6 +36,13 @@ def test_documents_come_back_as_they_were_sealed(stores):
     assert stores.ledger.find("deposit:1") == document
 
 
+def test_many_documents_are_found_by_one_query(stores):
+    chain = deposits(3)
+    stores.ledger.append(chain)
+    found = stores.ledger.find_many(["deposit:3", "deposit:1", "deposit:9"])
+    assert found == {"deposit:1": chain[0], "deposit:3": chain[2]}
+
+
 def test_reading_goes_on_over_pages(stores):
     chain = deposits(1203)
     for start in range(0, len(chain), 200):
