@@ -128,6 +128,7 @@ class SupervisorActor(Actor):
         self._policy = policy or RestartPolicy()
         self._random = random.Random(seed)
         self._stopping = False
+        self._applied: SettingsApplied | None = None  # what a child that is built anew must know
 
     def on_start(self) -> None:
         self._directory.bind(self.name, self.actor_ref)
@@ -201,6 +202,8 @@ class SupervisorActor(Actor):
             self._failed(child, f"{type(error).__name__}: {error}")
             return
         self._directory.bind(spec.name, child.ref)
+        if self._applied is not None:  # it was built with the settings of the desk's start
+            child.ref.tell(self._applied)
 
     def _report_death(self, name: str, urn: str, error: str) -> None:
         """Runs in the dying actor's greenlet."""
@@ -325,6 +328,7 @@ class SupervisorActor(Actor):
 
     def _on_reload_settings(self, message: ReloadSettings) -> None:
         if (applied := self._reload_settings(message)) is not None:
+            self._applied = applied
             for name in self._children:
                 self._directory.tell(name, applied)
 

@@ -11,7 +11,7 @@ from actors.directory import Directory, Unavailable
 from actors.supervision import ChildSpec, SendActorStates, StartChildren, StartFailed, StopChildren, SupervisorActor
 from actors.timers import GeventTimers
 from adapters.clock import SystemClock
-from domain.messages import ActorStarted, LedgerFailed, Ping
+from domain.messages import ActorStarted, LedgerFailed, Ping, ReloadSettings, SettingsApplied
 from domain.restarts import RestartPolicy
 
 
@@ -46,7 +46,7 @@ class Child(Actor):
                 return self.actor_urn
             case Do(what="greenlet"):
                 return self.greenlet
-            case Do() | ActorStarted():
+            case Do() | ActorStarted() | SettingsApplied():
                 self.events.append(f"{self.name} got {message}")
             case _:
                 return super().on_receive(message)
@@ -74,7 +74,7 @@ class Desk:
             directory=self.directory,
             timers=self.timers,
             give_up=lambda code, why: self.ends.append((code, why)),
-            reload_settings=lambda message: None,
+            reload_settings=lambda message: SettingsApplied(settings=message.request_id, settings_hash="h"),
             policy=RestartPolicy(base_ms=10, **policy),
         )
 
@@ -134,6 +134,22 @@ def test_a_failed_actor_is_back_within_a_second_and_the_others_never_stopped(des
     assert desk.directory.ask("a", Ping(), timeout=1) is True
     assert desk.urn("b") == other
     assert "b got ActorStarted(name='a', generation=2)" in desk.events
+
+
+def test_an_actor_that_comes_back_after_a_reload_has_the_reloaded_settings(desk):
+    desk = desk({"a": {}, "b": {}}).begin()
+    for text in ("first", "second"):
+        desk.directory.tell("supervisor", ReloadSettings(reply_to="b", request_id=text))
+    desk.wait(lambda: len(desk.events) >= 2 + 1 + 4)
+    before = len(desk.events)
+    desk.directory.tell("a", Do("crash"))
+    desk.wait(lambda: desk.states()["a"] == ("running", 1))
+
+    told = SettingsApplied(settings="second", settings_hash="h")
+    assert [event for event in desk.events[before:] if " a" in event or event.startswith("a ")] == [
+        "start a",
+        f"a got {told}",
+    ]
 
 
 def test_a_hung_actor_is_replaced_and_what_it_still_says_is_not_heard(desk):
