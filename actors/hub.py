@@ -53,6 +53,7 @@ class HubActor(Actor):
         source: Source,
         banner: str | None,
         version: str,
+        settings_hash: str,
         actor_states: Callable[[], tuple[messages.ActorStatusChanged, ...]] = tuple,
         on_death: Callable[[str, str, str], None] | None = None,
     ) -> None:
@@ -63,7 +64,9 @@ class HubActor(Actor):
         self._notices = notices
         self._archive = archive
         self._actor_states = actor_states
-        self._state = HubState(settings=settings, source=source, banner=banner, version=version)
+        self._state = HubState(
+            settings=settings, settings_hash=settings_hash, source=source, banner=banner, version=version
+        )
         self._pending = PendingCommands()
         self._desk = RequestDesk(
             state=self._state, pending=self._pending, peers=peers, clock=clock, notices=notices, archive=archive
@@ -543,7 +546,7 @@ class HubActor(Actor):
 
     def _on_settings_applied(self, message: messages.SettingsApplied) -> None:
         if isinstance(message.settings, Settings):
-            self._state.settings = message.settings
+            self._state.settings, self._state.settings_hash = message.settings, message.settings_hash
             if self._state.account is not None and self._state.control is not None:
                 self._announcer.bot_status()
 

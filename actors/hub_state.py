@@ -47,7 +47,7 @@ from domain.views import (
     iso,
     seconds,
 )
-from settings import Settings, settings_hash
+from settings import Settings
 
 TRADES_KEPT = 500
 CLOSED_KEPT = 5000
@@ -70,6 +70,7 @@ class HubState:
     """Newest values by name. `seq` is the newest journal document whose event was handled, in order."""
 
     settings: Settings
+    settings_hash: str  # as it stands in the journal: `settings` may hold the addresses of a simulated world
     source: Source
     banner: str | None
     version: str
@@ -355,7 +356,7 @@ class HubState:
             news=tuple(analysis_views.news_item_view(item) for item in self.stories(limit=20)),
             analysts=self.analyst_views(),
             source=self.source_view(),
-            server=ServerView(version=self.version, time=iso(now_ms), settings_hash=settings_hash(self.settings)),
+            server=ServerView(version=self.version, time=iso(now_ms), settings_hash=self.settings_hash),
             ledger=self.ledger_view(),
             market_status=self.market_status(),
             balances=self.balances(),

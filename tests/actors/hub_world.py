@@ -116,6 +116,7 @@ class World:
             source=Source.RECORDED,
             banner="a recording",
             version="1.2.3",
+            settings_hash="h0",
             **more,
         )
         self.wait()

@@ -931,6 +931,8 @@ def test_reloaded_settings_are_told_and_take_effect(world):
     assert (told[0].data.changed, told[0].data.hash) == (("market.intervals",), "h2")
     world.ask(requests.GetCandles(symbol=BTC, interval="5m"))
     assert world.kinds() == []  # asked of the market
+    world.send(messages.ClientArrived(session="s2", role="operator", address="127.0.0.1"))
+    assert world.one("initial_data", "s2").data.server.settings_hash == "h2"
 
 
 def test_bad_settings_are_an_error(world):
