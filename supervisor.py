@@ -438,6 +438,7 @@ class Desk:
                 source=outside.source,
                 banner=BANNERS[outside.source],
                 version=VERSION,
+                settings_hash=settings_hash(self.settings),
             ),
         )
 
@@ -529,6 +530,7 @@ class Desk:
         self.directory.tell("broker", self._record_settings(new, changed))
         logging.getLogger().setLevel(new.logging.level)
         applied = _applied(self.outside.settings, new)
+        _retune(self.outside, applied)
         if self._web is not None:
             self._web.apply(applied.server)
         return SettingsApplied(settings=applied, settings_hash=settings_hash(new))
@@ -567,6 +569,16 @@ def _applied(running: Settings, new: Settings) -> Settings:
             "storage": running.storage,
         }
     )
+
+
+def _retune(outside: Outside, settings: Settings) -> None:
+    """Bring what no actor owns up to date with reloaded settings."""
+    if outside.governor is not None:
+        outside.governor.limit_share(settings.market.weight_per_minute)
+    if isinstance(outside.market, BinanceSource):
+        outside.market.stale_after_seconds = settings.market.stale_after_seconds
+    if isinstance(outside.endpoint, OpenRouterEndpoint):
+        outside.endpoint.max_cost_usd_per_call = settings.llm.max_cost_usd_per_call
 
 
 def _actor_figures(handle: Handle, status: ActorStatusChanged | None) -> ActorFigures:

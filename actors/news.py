@@ -9,7 +9,7 @@ import gevent
 from actors.base import Actor
 from domain.errors import SourceUnavailable
 from domain.headlines import news_item
-from domain.messages import Alerted, FearGreedChanged, NewsPublished, SendNews, TimerFired
+from domain.messages import Alerted, FearGreedChanged, NewsPublished, SendNews, SettingsApplied, TimerFired
 from domain.news import FearGreed, NewsItem
 from domain.ports import Archive, Clock, JournalDocument, MoodSource, NewsSource, Peers, RawHeadline, Sentiment, Timers
 from settings import Settings
@@ -49,7 +49,7 @@ class _Feed:
 class NewsActor(Actor):
     """Collects stories and mood for the desk's pairs.
 
-    Handles: TimerFired, HeadlinesFetched, MoodFetched, SendNews.
+    Handles: TimerFired, HeadlinesFetched, MoodFetched, SendNews, SettingsApplied.
     Tells: bots and hub NewsPublished, FearGreedChanged; hub Alerted (a feed died or came back).
     State: what was told already. Lost on restart: the feeds tell their newest stories again, and listeners know them.
     """
@@ -102,9 +102,16 @@ class NewsActor(Actor):
                 self._on_mood_fetched(message)
             case SendNews():
                 self._on_send_news(message)
+            case SettingsApplied(settings=Settings() as settings):
+                self._on_settings_applied(settings)
             case _:
                 return super().on_receive(message)
         return None
+
+    def _on_settings_applied(self, settings: Settings) -> None:
+        before, self._settings = self._settings, settings.news
+        if self._feeds and before.interval_seconds != settings.news.interval_seconds:
+            self._timers.every(settings.news.interval_seconds, self.name, "feeds")
 
     def _on_feeds_due(self) -> None:
         now_ms = self._clock.now_ms()

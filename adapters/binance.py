@@ -126,7 +126,7 @@ class BinanceSource:
         self._stream_urls = stream_urls
         self._peers = peers
         self._clock = clock
-        self._stale_after_seconds = stale_after_seconds
+        self.stale_after_seconds = stale_after_seconds
         self._history = history
         self._random = random or Random(0)
         self._max_age_seconds = max_age_seconds
@@ -230,7 +230,7 @@ class BinanceSource:
                 on_up=partial(self._on_up, group),
                 on_down=partial(self._on_down, group),
                 judge=partial(self._judge, group),
-                silence_seconds=self._stale_after_seconds,
+                silence_seconds=self.stale_after_seconds,
                 random=self._random,
                 max_age_seconds=self._max_age_seconds,
                 monotonic=self._monotonic,
@@ -262,7 +262,7 @@ class BinanceSource:
     def _judge(self, group: _Group) -> str | None:
         exchange_ms = self._exchange_ms()
         for feed in group.feeds:
-            if (fault := feed.fault(self._stale_after_seconds)) is not None:
+            if (fault := feed.fault(self.stale_after_seconds)) is not None:
                 return fault
             if feed.is_candle_overdue(exchange_ms):
                 self._on_gap(feed)

@@ -32,9 +32,7 @@ class WeightGovernor:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = gevent.sleep,
     ) -> None:
-        if weight_per_minute <= 0:
-            raise ValueError(f"weight_per_minute must be > 0, was {weight_per_minute}")
-        self._share = weight_per_minute
+        self.limit_share(weight_per_minute)
         self._address_limit = ADDRESS_LIMIT
         self._monotonic = monotonic
         self._sleep = sleep
@@ -75,6 +73,12 @@ class WeightGovernor:
     def block(self, seconds: float) -> None:
         """Send nothing for `seconds`: the exchange asked for it."""
         self._blocked_until = max(self._blocked_until, self._monotonic() + seconds)
+
+    def limit_share(self, weight_per_minute: int) -> None:
+        """Change the desk's own share, > 0."""
+        if weight_per_minute <= 0:
+            raise ValueError(f"weight_per_minute must be > 0, was {weight_per_minute}")
+        self._share = weight_per_minute
 
     def limit_address(self, weight_per_minute: int) -> None:
         """Take the exchange's own limit per address, as exchangeInfo tells it."""

@@ -5,7 +5,7 @@ import pytest
 
 from actors.news import NewsActor
 from domain.errors import SourceUnavailable
-from domain.messages import Alerted, FearGreedChanged, NewsPublished, Ping, SendNews, TimerFired
+from domain.messages import Alerted, FearGreedChanged, NewsPublished, Ping, SendNews, SettingsApplied, TimerFired
 from domain.news import FearGreed
 from domain.ports import RawHeadline
 from settings import Settings
@@ -146,3 +146,17 @@ def test_a_newcomer_gets_the_recent_stories_and_the_mood(start, peers, clock):
 
     assert titles(peers, "bot-ETHUSDT") == ["One"]
     assert [message.fear_greed.value for message in peers.to("bot-ETHUSDT", FearGreedChanged)] == [25]
+
+
+def test_a_reloaded_interval_is_kept_from_then_on(start, peers, clock, timers):
+    ref, _ = start(Feed("a"))
+    settings = Settings()
+    news = settings.news.model_copy(update={"interval_seconds": 5})
+    poll(ref, peers, clock)
+    ref.tell(SettingsApplied(settings=settings.model_copy(update={"news": news}), settings_hash="h"))
+    ref.ask(Ping(), timeout=1)
+    while timers.next_due_ms() <= clock.now_ms() + 5_000:
+        due_ms = timers.next_due_ms()
+        timers.fire_next()
+
+    assert due_ms == clock.now_ms() + 5_000

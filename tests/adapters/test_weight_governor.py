@@ -48,6 +48,16 @@ def test_what_is_beyond_the_share_waits_until_the_oldest_is_a_minute_old(time: T
     assert made.used() == 50
 
 
+def test_the_share_can_be_changed(time: Time):
+    made = governor(time)
+    made.acquire(100)
+    assert made.wait_seconds(1) > 0
+    made.limit_share(101)
+    assert made.wait_seconds(1) == 0
+    with pytest.raises(ValueError, match="must be > 0, was 0"):
+        made.limit_share(0)
+
+
 def test_a_request_bigger_than_the_share_goes_alone(time: Time):
     made = governor(time, 20)
     made.acquire(250)
