@@ -187,6 +187,7 @@ class OriginalFrontend:
 
     def leave(self):
         self._ws.close(status=1000)
+        self._ws.shutdown()  # after a close from the desk only this frees the socket
 
     # --- receiving ---------------------------------------------------------------------------------------------------
 
