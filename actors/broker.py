@@ -132,6 +132,7 @@ class BrokerActor(Actor):
         self._read_only = ""  # why nothing is written any more
         self._started_ms = 0
         self._deadline_ms: int | None = None
+        self._held_back = 0  # messages handled since the last write, with documents waiting
         self._shown: Account | None = None
         self._marking = False  # the timer of the next mark to market is set
         self._day = 0
@@ -326,9 +327,9 @@ class BrokerActor(Actor):
             self._asked[command.order_id] = command.reply_to
             self._ex.executor.ledger_available = not unavailable
             if isinstance(command, SubmitOrder):
-                self._ex.submit(command, self._clock.now_ms())
+                self._ex.submit(command, self._clock.now_ms(), content=content)
             else:
-                self._ex.close(command, self._clock.now_ms())
+                self._ex.close(command, self._clock.now_ms(), content=content)
             self._ex.executor.ledger_available = not self._wr.down
 
     def _on_cancel(self, command: CancelOrder) -> None:
@@ -516,14 +517,16 @@ class BrokerActor(Actor):
         if not self._read_only and exchange.desk.seq - exchange.desk.checkpoint_seq >= CHECKPOINT_EVENTS:
             exchange.checkpoint(self._clock.now_ms())
         self._collect(exchange, writer)
-        self._set_deadline()
+        self._held_back += 1
         if not writer.down and not self._read_only and len(writer):
             if self.actor_inbox.empty():
                 self._write_all(writer)
-            elif writer.waiting >= BATCH:
+            elif writer.waiting >= BATCH or self._held_back >= BATCH:
                 self._write_beside(writer)
             else:
                 return
+        self._held_back = 0
+        self._set_deadline()
         writer.announce_stored()
 
     def _write_all(self, writer: LedgerWriter) -> None:

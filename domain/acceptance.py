@@ -390,11 +390,13 @@ def need_of(quantity: Decimal, price: Decimal, leverage: int, paper: PaperRules)
 def waiting_need(situation: Situation) -> Decimal:
     """Return what accepted market orders that wait for their book will need, at today's prices."""
     need = ZERO
-    for entry in situation.desk.orders.values():
-        order, position = entry.order, situation.desk.position(entry.order.pair)
+    desk, market = situation.desk, situation.market
+    for entry in desk.orders.values():
+        order = entry.order
         if order.order_type is not OrderType.MARKET or order.reduce_only:
             continue
-        price = situation.market.pair(order.pair).reference(order.side)
+        position = desk.position(order.pair)
+        price = market.pair(order.pair).reference(order.side)
         reduces = position.quantity if position is not None and position.direction.side is not order.side else ZERO
         opening = order.quantity - order.filled - reduces
         if price is not None and opening > 0:

@@ -89,15 +89,15 @@ class Exchange:
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
-    def submit(self, command: SubmitOrder, now_ms: int) -> None:
-        """Take or refuse an order that is not a repeat."""
+    def submit(self, command: SubmitOrder, now_ms: int, *, content: str = "") -> None:
+        """Take or refuse an order that is not a repeat. `content`: its acceptance.content_of, where that is known."""
         self.books.now_ms = now_ms
-        self._decide(command, acceptance.accept(command, self._situation(now_ms)), now_ms)
+        self._decide(command, acceptance.accept(command, self._situation(now_ms)), content)
 
-    def close(self, command: ClosePosition, now_ms: int) -> None:
-        """Take or refuse an order that closes a fraction of a position."""
+    def close(self, command: ClosePosition, now_ms: int, *, content: str = "") -> None:
+        """Take or refuse an order that closes a fraction of a position. `content`: as for `submit`."""
         self.books.now_ms = now_ms
-        self._decide(command, acceptance.accept_close(command, self._situation(now_ms)), now_ms)
+        self._decide(command, acceptance.accept_close(command, self._situation(now_ms)), content)
 
     def cancel(self, command: CancelOrder, now_ms: int) -> None:
         """Take an open order off."""
@@ -231,11 +231,13 @@ class Exchange:
             ledger_available=self.executor.ledger_available,
         )
 
-    def _decide(self, command: SubmitOrder | ClosePosition, answer: acceptance.Accepted | Refused, now_ms: int) -> None:
+    def _decide(
+        self, command: SubmitOrder | ClosePosition, answer: acceptance.Accepted | Refused, content: str
+    ) -> None:
         if isinstance(answer, Refused):
             self._refuse(command.order_id, command.pair, answer, command.source)
             return
-        self.books.accept(answer.order, acceptance.content_of(command))
+        self.books.accept(answer.order, content or acceptance.content_of(command))
         self.messages.append(OrderAccepted(seq=self.desk.seq, order=answer.order, warnings=answer.warnings))
         self.by_book.match(command.pair)
 

@@ -196,8 +196,8 @@ class Executor:
             OrderFilled(
                 seq=self.desk.seq,
                 order=order,
-                trade=documents.read_trade(document),
-                closed=documents.read_closed(document),
+                trade=self.desk.trades[-1],
+                closed=self.desk.closed[-1] if "closed" in document else None,
                 position=position,
                 account=self.account(),
             )

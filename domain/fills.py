@@ -45,16 +45,17 @@ def quantity_of(levels: tuple[Level, ...]) -> Decimal:
 
 def notional_of(levels: tuple[Level, ...]) -> Decimal:
     """Return the sum of price x quantity, rounded once."""
-    with localcontext(WIDE):
-        exact = sum((price * quantity for price, quantity in levels), ZERO)
+    exact = ZERO
+    for price, quantity in levels:
+        exact = WIDE.add(exact, WIDE.multiply(price, quantity))
     return money.half_even(exact)
 
 
 def mean_price(levels: tuple[Level, ...]) -> Decimal:
     """Return the mean price: the level's own when there is one, else rounded to 12 decimals."""
-    prices = {price for price, _ in levels}
-    if len(prices) == 1:
-        return levels[0][0]
+    first = levels[0][0]
+    if all(price == first for price, _ in levels):
+        return first
     with localcontext(WIDE):
         exact = sum((price * quantity for price, quantity in levels), ZERO) / quantity_of(levels)
     return _mean(exact)
@@ -85,15 +86,13 @@ def open_fill(levels: tuple[Level, ...], *, leverage: int, fee_rate: Decimal) ->
 
 
 def fee_of(notional: Decimal, fee_rate: Decimal) -> Decimal:
-    with localcontext(WIDE):
-        return money.up(notional * fee_rate)
+    return money.up(WIDE.multiply(notional, fee_rate))
 
 
 def hold_of(quantity: Decimal, limit_price: Decimal, *, leverage: int, taker_fee: Decimal) -> Decimal:
     """Return what a resting limit that opens `quantity` sets aside: margin + taker fee at its limit, rounded up."""
-    with localcontext(WIDE):
-        notional = quantity * limit_price
-        return money.up(notional / leverage + notional * taker_fee)
+    notional = WIDE.multiply(quantity, limit_price)
+    return money.up(WIDE.add(WIDE.divide(notional, leverage), WIDE.multiply(notional, taker_fee)))
 
 
 def close_fill(position: Position, levels: tuple[Level, ...], *, fee_rate: Decimal) -> Closed:
@@ -116,8 +115,7 @@ def share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """Return `amount` x part / whole rounded down; all of it when `part` is the whole."""
     if part == whole:
         return amount
-    with localcontext(WIDE):
-        return money.down(amount * part / whole)
+    return money.down(WIDE.divide(WIDE.multiply(amount, part), whole))
 
 
 def added(position: Position, fill: Opened) -> Position:
@@ -147,8 +145,7 @@ def reduced(position: Position, fill: Closed) -> Position | None:
 
 
 def mean_of(notional: Decimal, quantity: Decimal) -> Decimal:
-    with localcontext(WIDE):
-        return _mean(notional / quantity)
+    return _mean(WIDE.divide(notional, quantity))
 
 
 def unrealized(position: Position, mark: Decimal) -> Decimal:

@@ -5,19 +5,17 @@ unchanged. No float, no null (absent is left out).
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Context, Decimal, Inexact
+from decimal import Decimal
 
+from domain import canonical as canonical_json
 from domain import money
 from domain.errors import InvariantError, LedgerCorrupt
 from domain.ports import JournalDocument
 
 SCHEMA_VERSION = 1
 GENESIS = "0" * 64  # `prev` of the first document
-_DIGITS = 34  # of a Decimal128
-_EXACT = Context(prec=_DIGITS, traps=[Inexact])
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -30,8 +28,7 @@ def canonical(document: Mapping[str, object]) -> bytes:
     Raises:
         InvariantError: a value that would not survive a BSON round trip (float, null, too many digits ...).
     """
-    plain = {key: _plain(value, key) for key, value in document.items() if key != "hash"}
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return canonical_json.text({key: value for key, value in document.items() if key != "hash"}).encode()
 
 
 def digest(document: Mapping[str, object], prev: str) -> str:
@@ -90,38 +87,7 @@ def date(ms: int) -> datetime:
 
 def epoch_ms(value: datetime) -> int:
     """Return an aware datetime as epoch milliseconds, exactly."""
-    return _epoch_ms(value, "a date")
-
-
-def _plain(value: object, path: str) -> object:
-    match value:
-        case str() | bool() | int():
-            return value
-        case Decimal():
-            return _decimal_text(value, path)
-        case datetime():
-            return _epoch_ms(value, path)
-        case dict():
-            return {key: _plain(item, f"{path}.{key}") for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item, path) for item in value]
-    raise InvariantError(f"{path} must be text, a whole number, a Decimal, a date or made of these, was {value!r}")
-
-
-def _decimal_text(value: Decimal, path: str) -> str:
-    if not value.is_finite():
-        raise InvariantError(f"{path} must be finite, was {value}")
     try:
-        _EXACT.plus(value)
-    except Inexact:
-        raise InvariantError(f"{path} must have at most {_DIGITS} digits, was {value}") from None
-    return money.text(value)
-
-
-def _epoch_ms(value: datetime, path: str) -> int:
-    if value.tzinfo is None:
-        raise InvariantError(f"{path} must be an aware datetime, was {value!r}")
-    since = value - _EPOCH
-    if since % _MILLISECOND:
-        raise InvariantError(f"{path} must be in whole milliseconds, was {value!r}")
-    return since // _MILLISECOND
+        return canonical_json.epoch_ms(value)
+    except InvariantError as error:
+        raise InvariantError(f"a date {error}") from None

@@ -58,7 +58,9 @@ class MarketView:
     state: MarketState | None = None  # None: the market has not said yet
 
     def pair(self, pair: str) -> PairView:
-        return self.pairs.setdefault(pair, PairView())
+        if (view := self.pairs.get(pair)) is None:
+            view = self.pairs[pair] = PairView()
+        return view
 
     def take_rules(self, rules: tuple[SymbolRules, ...]) -> None:
         for one in rules:

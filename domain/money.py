@@ -3,6 +3,7 @@
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_UP, Context, Decimal
 
 ZERO = Decimal(0)
+_EXACT_LENGTH = 34  # as text: no more digits than that, so nothing is rounded
 CENT_OF_MICRO = Decimal("0.00000001")  # the smallest amount the ledger posts
 _CONTEXT = Context(prec=34)  # what a Decimal128 can hold
 
@@ -34,5 +35,10 @@ def to_tick(value: Decimal, tick: Decimal, *, up: bool = False) -> Decimal:
 
 def text(value: Decimal) -> str:
     """Return the one way a Decimal is written: no exponent, no trailing zeros, `0` for any zero."""
+    if not value:
+        return "0"
+    written = str(value)
+    if len(written) <= _EXACT_LENGTH and "E" not in written:
+        return written.rstrip("0").rstrip(".") if "." in written else written
     written = format(value.normalize(_CONTEXT), "f")
     return "0" if written == "-0" else written
