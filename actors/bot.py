@@ -245,7 +245,8 @@ class BotActor(Actor):
             self._stepped("error", f"no analysis: {fault}")
             self._take(RoundSkipped())
             return
-        if (rest := find_ends(self._state.found_ms, self._rules, now_ms=now_ms)) is not None:
+        rest = find_ends(self._state.found_ms, self._rules, now_ms=now_ms)
+        if rest is not None and self._state.position is None:  # an open position may need to be reversed
             self._stepped("completed", f"the pair rests until {time_text(rest)} after a high-confidence signal")
             self._take(RoundSkipped())
             return

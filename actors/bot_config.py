@@ -1,6 +1,7 @@
 """Which settings a pair's bot runs by: settings.yaml below what operators changed, and how a change is made."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from domain.errors import SettingsError
@@ -20,10 +21,18 @@ def effective(settings: Settings, control: Control, pair: str | None = None) -> 
     """
     bot = settings.bots.defaults if pair is None else bot_settings(settings, pair)
     for changes in (control.defaults, dict(control.pairs).get(pair or "", ())):
-        try:
-            bot = overlay(bot, dict(changes))
-        except SettingsError:
-            continue
+        bot = _with_valid(bot, dict(changes))
+    return bot
+
+
+def _with_valid(bot: BotSettings, changes: Mapping[str, object]) -> BotSettings:
+    try:
+        return overlay(bot, changes)
+    except SettingsError:
+        pass
+    for key, value in changes.items():
+        with suppress(SettingsError):
+            bot = overlay(bot, {key: value})
     return bot
 
 
@@ -39,9 +48,12 @@ def enabled_pairs(settings: Settings, control: Control) -> tuple[str, ...]:
 def shown_config(settings: Settings, control: Control, pair: str | None = None) -> dict[str, object]:
     """Return the settings in force as clients are shown them, with the keys of older clients."""
     sources = control.signal_sources
+    values, enabled = _values(effective(settings, control, pair)), enabled_pairs(settings, control)
+    if pair is not None:
+        values["enabled"] = pair in enabled
     return {
-        **_values(effective(settings, control, pair)),
-        "allowed_pairs": enabled_pairs(settings, control),
+        **values,
+        "allowed_pairs": enabled,
         "signal_sources": tuple(settings.analysts) if sources is None else sources,
         "test_mode": True,
     }
@@ -62,6 +74,9 @@ def changed_control(
     change = parse_bot_config(dict(config))
     warnings = [f"unknown field ignored: {name}" for name in change.ignored]
     control = _with_changes(settings, control, change.changes, pair)
+    if pair is not None and control.enabled_pairs is not None and "enabled" in change.changes:
+        chosen = {*control.enabled_pairs, pair} if change.changes["enabled"] else {*control.enabled_pairs} - {pair}
+        control = replace(control, enabled_pairs=tuple(each for each in settings.bots.pairs if each in chosen))
     if change.allowed_pairs is not None:
         known = tuple(item for item in change.allowed_pairs if item in settings.bots.pairs)
         if not known and change.allowed_pairs:

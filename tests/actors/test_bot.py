@@ -539,6 +539,18 @@ def test_after_a_high_confidence_signal_the_pair_rests(desk):
     assert len(desk.asked()) == 2
 
 
+def test_the_pair_does_not_rest_while_it_has_a_position(desk):
+    desk.ready()
+    desk.round(opinion(confidence=0.5))
+    desk.fill(desk.orders()[0])
+    desk.wait(60)
+    desk.price(100_000)
+    desk.wait(60)
+    assert (
+        len(desk.asked()) == 4
+    )  # two seconds after the start and each minute: an opposite signal may have to close it
+
+
 def test_a_weaker_signal_lets_analysis_go_on(desk):
     desk.ready()
     desk.round(opinion(confidence=0.49))

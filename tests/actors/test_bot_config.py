@@ -87,3 +87,19 @@ def test_the_shown_configuration_has_the_keys_of_older_clients():
     assert shown["allowed_pairs"] == tuple(SETTINGS.bots.pairs)
     assert shown["signal_sources"] == ("technical", "grok", "claude", "gpt")
     assert shown["protections"]["max_drawdown"]["percent"] == 10
+
+
+def test_one_change_that_is_not_allowed_any_more_does_not_take_the_others_with_it():
+    control = replace(CONTROL, defaults=(("leverage", 99), ("trade_amount_usdt", "77")))
+    assert effective(SETTINGS, control).trade_amount_usdt == 77
+
+
+def test_one_pair_is_switched_off_and_on_where_the_pairs_were_chosen():
+    control, _ = changed_control(SETTINGS, CONTROL, (("allowed_pairs", ("BTCUSDT", "ETHUSDT")),))
+    off, _ = changed_control(SETTINGS, control, (("enabled", False),), "BTCUSDT")
+    assert enabled_pairs(SETTINGS, off) == ("ETHUSDT",)
+    assert shown_config(SETTINGS, off, "BTCUSDT")["enabled"] is False
+
+    on, _ = changed_control(SETTINGS, off, (("enabled", True),), "SOLUSDT")
+    assert enabled_pairs(SETTINGS, on) == ("ETHUSDT", "SOLUSDT")
+    assert shown_config(SETTINGS, on, "XRPUSDT")["enabled"] is False
