@@ -8,7 +8,7 @@ its Peers are revoked, so that nothing it still says is heard.
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pykka
@@ -88,7 +88,8 @@ class _Child:
     state: str = "stopped"
     peers: PeersOf | None = None
     ref: ActorRef[Any] | None = None
-    restarts: list[int] = field(default_factory=list)
+    restarts: int = 0
+    restarted_ms: tuple[int, ...] = ()  # within the window of the policy
     ping: tuple[float, pykka.Future[Any]] | None = None
     error: str | None = None
 
@@ -222,7 +223,7 @@ class SupervisorActor(Actor):
                 self._announce(other)
         self._announce(child)
         if not first:
-            self.log.info("%s is back (restart %d)", child.spec.name, len(child.restarts))
+            self.log.info("%s is back (restart %d)", child.spec.name, child.restarts)
 
     # --- failures
 
@@ -236,13 +237,13 @@ class SupervisorActor(Actor):
         for child in self._children.values():
             if child.state in ("running", "starting"):
                 self._look_at(child)
-        states = {child.state for child in self._children.values()}
-        self._on_sweep(states <= {"running"})
+        critical = (child for child in self._children.values() if child.spec.critical)
+        self._on_sweep(all(child.state == "running" for child in critical))  # the rest may run degraded
 
     def _look_at(self, child: _Child) -> None:
         ref = child.ref
         if ref is None or not ref.is_alive():
-            self._failed(child, child.error or "found dead")
+            self._ended(child)
             return
         try:
             if child.ping is None:
@@ -258,7 +259,16 @@ class SupervisorActor(Actor):
             if time.monotonic() - child.ping[0] > limit:
                 self._hung(child, limit)
         except ActorDeadError:
-            self._failed(child, child.error or "found dead")
+            self._ended(child)
+
+    def _ended(self, child: _Child) -> None:
+        """Found dead, without a report of its own: it stopped by itself, or its greenlet was killed."""
+        if child.spec.restart is Restart.TRANSIENT and child.error is None:
+            child.state = "stopped"
+            self._directory_unbind(child)
+            self._announce(child)
+            return
+        self._failed(child, child.error or "found dead")
 
     def _hung(self, child: _Child, limit: float) -> None:
         if child.spec.critical:
@@ -278,7 +288,7 @@ class SupervisorActor(Actor):
             return
         child.error = error
         self._directory_unbind(child)
-        delay_ms = next_restart(tuple(child.restarts), _monotonic_ms(), self._policy, self._random.random())
+        delay_ms = next_restart(child.restarted_ms, _monotonic_ms(), self._policy, self._random.random())
         if delay_ms is None:
             self._gave_up(child)
             return
@@ -295,7 +305,7 @@ class SupervisorActor(Actor):
 
     def _gave_up(self, child: _Child) -> None:
         child.state = "gave_up"
-        self.log.error("%s gave up after %d restarts: %s", child.spec.name, len(child.restarts), child.error)
+        self.log.error("%s gave up after %d restarts: %s", child.spec.name, child.restarts, child.error)
         self._announce(child)
         if child.spec.critical:
             self._give_up(1, f"{child.spec.name} gave up: {child.error}")
@@ -304,7 +314,9 @@ class SupervisorActor(Actor):
         child = self._children.get(key.removeprefix("restart "))
         if child is None or child.state != "restarting" or self._stopping:
             return
-        child.restarts.append(_monotonic_ms())
+        now_ms = _monotonic_ms()
+        recent = (moment for moment in child.restarted_ms if now_ms - moment < self._policy.window_ms)
+        child.restarts, child.restarted_ms = child.restarts + 1, (*recent, now_ms)
         self._start_child(child)
         self._announce(child)
         if child.state == "starting":
@@ -340,7 +352,7 @@ class SupervisorActor(Actor):
         return ActorStatusChanged(
             name=child.spec.name,
             state=child.state,
-            restarts=len(child.restarts),
+            restarts=child.restarts,
             mailbox=waiting,
             error=child.error,
         )

@@ -12,7 +12,7 @@ from actors.supervision import ChildSpec, SendActorStates, StartChildren, StartF
 from actors.timers import GeventTimers
 from adapters.clock import SystemClock
 from domain.messages import ActorStarted, LedgerFailed, Ping, ReloadSettings, SettingsApplied
-from domain.restarts import RestartPolicy
+from domain.restarts import Restart, RestartPolicy
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Child(Actor):
         match message:
             case Do(what="crash"):
                 raise OSError("broken")
+            case Do(what="leave"):
+                self.stop()
             case Do(what="leak"):
                 raise gevent.Timeout(1)
             case Do(what="hang"):
@@ -57,7 +59,7 @@ class Desk:
     """A supervisor over real actors, in real time with short limits."""
 
     def __init__(self, specs, **policy):
-        self.directory, self.events, self.ends = Directory(), [], []
+        self.directory, self.events, self.ends, self.sweeps = Directory(), [], [], []
         self.timers = GeventTimers(peers=self.directory, clock=SystemClock())
         children = tuple(
             ChildSpec(
@@ -75,6 +77,7 @@ class Desk:
             timers=self.timers,
             give_up=lambda code, why: self.ends.append((code, why)),
             reload_settings=lambda message: SettingsApplied(settings=message.request_id, settings_hash="h"),
+            on_sweep=self.sweeps.append,
             policy=RestartPolicy(base_ms=10, **policy),
         )
 
@@ -220,3 +223,30 @@ def test_a_corrupt_or_fenced_ledger_ends_the_process_with_3(desk):
     desk.wait(lambda: bool(desk.ends))
 
     assert desk.ends == [(3, "another writer")]
+
+
+def test_a_transient_child_that_stops_by_itself_stays_stopped(desk):
+    desk = desk({"a": {"restart": Restart.TRANSIENT}, "b": {}}).begin()
+    desk.directory.tell("a", Do("leave"))
+    desk.directory.tell("b", Do("leave"))
+    desk.wait(lambda: desk.states()["b"] == ("running", 1))
+
+    assert desk.states()["a"] == ("stopped", 0)
+
+
+def test_a_transient_child_that_fails_is_restarted(desk):
+    desk = desk({"a": {"restart": Restart.TRANSIENT}}).begin()
+    desk.directory.tell("a", Do("crash"))
+    desk.wait(lambda: desk.states()["a"] == ("running", 1))
+
+
+def test_the_desk_is_healthy_while_its_critical_actors_run(desk):
+    desk = desk({"a": {"critical": True}, "b": {}}, limit=0).begin()
+    desk.directory.tell("b", Do("crash"))
+    desk.wait(lambda: desk.states()["b"][0] == "gave_up")
+    desk.sweeps.clear()
+    desk.wait(lambda: len(desk.sweeps) > 1)
+    assert set(desk.sweeps) == {True}
+
+    desk.directory.tell("a", Do("crash"))
+    desk.wait(lambda: False in desk.sweeps)
