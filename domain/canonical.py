@@ -89,7 +89,7 @@ def _decimal_text(written: str) -> str:
     return f'"{money.text(value)}"'
 
 
-def _bool(value: bool) -> str:  # noqa: FBT001 - the value itself
+def _bool(value: bool) -> str:
     return "true" if value else "false"
 
 
