@@ -57,11 +57,12 @@ export function cost(value: unknown): string {
   return `$${formatter(2, value !== 0 && Math.abs(value) < 1 ? 4 : 2).format(value)}`;
 }
 
-/** A number as people type it, as the hub reads it: "1,000.5" and "0,5" are meant as 1000.5 and 0.5. */
+const THOUSANDS = /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/;
+
+/** A number as people type it, as the hub reads it: "1,000" is grouped as this page does it, "0,5" is half of one. */
 export function typed(text: string): string | undefined {
-  let plain = text.replaceAll(/[\s_']/g, "");
-  if (plain.includes(".") || plain.split(",").length > 2) plain = plain.replaceAll(",", "");
-  plain = plain.replace(",", ".");
+  const bare = text.replaceAll(/[\s_']/g, "");
+  const plain = THOUSANDS.test(bare) ? bare.replaceAll(",", "") : bare.replace(",", ".");
   return plain === "" ? undefined : plain;
 }
 

@@ -1,0 +1,183 @@
+"""The dashboard in a browser, on a whole desk in the simulated world."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.system.client import Client
+from tests.system.desk_process import ROOT, DeskProcess
+from tests.system.quiet import PAIRS, quiet, wait_for_market
+
+pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(120)]
+
+MINUS = "\N{MINUS SIGN}"
+DIST = ROOT / "frontend" / "dist" / "index.html"
+MANY = (
+    *PAIRS,
+    *("ADAUSDT", "DOTUSDT", "LINKUSDT", "LTCUSDT", "DOGEUSDT", "TRXUSDT", "AVAXUSDT", "ATOMUSDT", "UNIUSDT"),
+    *("ETCUSDT", "XLMUSDT", "NEARUSDT", "APTUSDT", "ARBUSDT", "OPUSDT", "FILUSDT", "INJUSDT", "SUIUSDT"),
+)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskProcess]:
+    """One desk for all these tests."""
+    if not DIST.is_file():
+        pytest.skip("the dashboard is not built: make setup")
+    desk = DeskProcess(tmp_path_factory.mktemp("desk"), quiet())
+    try:
+        start(desk)
+        desk.write_settings(quiet(port=int(desk.address.rpartition(":")[2])))  # the same one after a restart
+        yield desk
+    finally:
+        desk.clean_up()
+
+
+@pytest.fixture
+def console(page: Page) -> list[str]:
+    """What the page complains about."""
+    complaints: list[str] = []
+    page.on("console", lambda line: complaints.append(line.text) if line.type in ("error", "warning") else None)
+    page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
+    return complaints
+
+
+def start(desk: DeskProcess, pairs: tuple[str, ...] = PAIRS) -> None:
+    with Client(desk.start().address) as client:
+        wait_for_market(client, pairs)
+
+
+def number(page: Page, selector: str) -> float:
+    return float(page.locator(selector).inner_text().replace(",", "").replace(MINUS, "-"))
+
+
+def until_changed(page: Page, selector: str) -> None:
+    expect(page.locator(selector).first).not_to_have_text(page.locator(selector).first.inner_text(), timeout=15_000)
+
+
+def open_page(page: Page, desk: DeskProcess) -> None:
+    page.goto(desk.address)
+    expect(page.locator("#connection")).to_have_text("Connected")
+
+
+def test_prices_and_balances_move_and_the_banner_says_they_are_not_real(
+    page: Page, desk: DeskProcess, console: list[str], tmp_path: Path
+) -> None:
+    open_page(page, desk)
+    expect(page.locator("#banner")).to_contain_text("not real prices")
+    expect(page.locator("#market")).to_have_text("Market live")
+    assert page.locator(".pair .name").all_inner_texts() == [pair.removesuffix("USDT") for pair in sorted(PAIRS)]
+    assert number(page, "#equity") == pytest.approx(100_000, abs=1_000)
+    until_changed(page, ".pair .price")
+    expect(page.locator("#chart canvas").first).to_be_visible()
+    expect(page.locator("#news li").first).to_be_visible()
+    expect(page.locator("#analysts li").first).to_be_visible()
+    assert "of $0.00" not in page.locator("#analysts").inner_text()  # the built-in analyst costs nothing
+    assert page.screenshot(path=tmp_path / "page.png")[:4] == b"\x89PNG"
+    assert console == []
+
+
+def test_a_market_buy_fills_shows_a_position_and_a_close_removes_it(
+    page: Page, desk: DeskProcess, console: list[str]
+) -> None:
+    open_page(page, desk)
+    page.click(".pair[data-symbol=ETHUSDT]")
+    expect(page.locator("#ticket h2")).to_have_text("Order ETHUSDT")
+    page.fill("#ticket input[name=size]", "1,000")
+    expect(page.locator("#estimate")).to_contain_text("margin 1,000.00 USDT")
+    before = number(page, "#balance")
+    page.click("#ticket button[value=buy]")
+    row = page.locator("#positions tr[data-symbol=ETHUSDT]")
+    expect(row).to_contain_text("long")
+    expect(page.locator("#notice")).to_contain_text("filled")
+    assert number(page, "#balance") == pytest.approx(before - 1001, abs=6)
+    assert number(page, "#margin") == pytest.approx(1000, abs=5)
+    until_changed(page, "#equity")
+    page.reload()
+    expect(row).to_contain_text("long")
+    assert number(page, "#margin") == pytest.approx(1000, abs=5)  # at once, not with the next change
+    row.get_by_role("button", name="Close ETHUSDT").click()
+    expect(page.locator("#positions")).to_contain_text("No open position.")
+    assert number(page, "#margin") == 0
+    assert console == []
+
+
+def test_a_limit_order_rests_at_the_price_that_was_offered_and_is_cancelled(
+    page: Page, desk: DeskProcess, console: list[str]
+) -> None:
+    open_page(page, desk)
+    page.click(".pair[data-symbol=BNBUSDT]")
+    page.click("#ticket >> text=limit")
+    price = page.get_by_label("Limit price")
+    shown = float(price.input_value())
+    assert shown == pytest.approx(number(page, ".pair[data-symbol=BNBUSDT] .price"), rel=0.01)
+    price.fill(f"{shown * 0.8:.2f}")
+    page.click("#ticket button[value=buy]")
+    expect(page.locator("#orders tbody tr")).to_have_count(1)
+    expect(price).to_have_value("")
+    page.click("#orders >> text=Cancel")
+    expect(page.locator("#orders")).to_have_count(0)
+    page.click("#ticket >> text=stop")
+    page.get_by_label("Trigger price").fill(f"{shown * 0.8:.2f}")
+    page.click("#ticket button[value=buy]")  # below the market: the hub says what must hold
+    expect(page.locator("#notice .bad")).to_contain_text("stop must be above")
+    assert console == []
+
+
+def test_bots_are_started_trade_and_are_stopped(page: Page, desk: DeskProcess, console: list[str]) -> None:
+    open_page(page, desk)
+    expect(page.locator("#bot-state")).to_have_text("stopped")
+    page.click("#bot-toggle")
+    expect(page.locator("#bot-state")).to_have_text("running")
+    expect(page.locator("#analysis-toggle")).to_have_text("Stop analysis")
+    expect(page.locator("#decisions li.traded").first).to_be_visible(timeout=30_000)
+    expect(page.locator("#trade-log li").first).to_be_visible(timeout=30_000)
+    expect(page.locator("#analysis-log li").first).to_be_visible()
+    page.click("#bot-toggle")
+    expect(page.locator("#bot-state")).to_have_text("stopped")
+    page.click("#analysis-toggle")
+    expect(page.locator("#analysis-toggle")).to_have_text("Start analysis")
+    assert console == []
+
+
+def test_nothing_is_wider_than_the_screen(page: Page, desk: DeskProcess) -> None:
+    open_page(page, desk)
+    for width in (360, 390, 768, 1024, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("#ticket select").bounding_box()["width"] > 70  # the unit can be read
+
+
+def test_the_page_comes_back_by_itself_after_a_restart(page: Page, desk: DeskProcess) -> None:
+    open_page(page, desk)
+    loaded = page.evaluate("performance.timeOrigin")
+    desk.terminate()
+    expect(page.locator("#connection")).not_to_have_text("Connected")
+    expect(page.locator("#bot-toggle")).to_be_disabled()
+    start(desk)
+    expect(page.locator("#connection")).to_have_text("Connected", timeout=30_000)
+    expect(page.locator("#bot-toggle")).to_be_enabled()
+    until_changed(page, ".pair .price")
+    assert page.evaluate("performance.timeOrigin") == loaded
+
+
+def test_many_pairs_fit_and_are_found(page: Page, console: list[str], tmp_path: Path) -> None:
+    if not DIST.is_file():
+        pytest.skip("the dashboard is not built: make setup")
+    desk = DeskProcess(tmp_path, quiet(pairs=MANY))
+    try:
+        start(desk, MANY)
+        open_page(page, desk)
+        assert page.locator(".pair").count() == len(MANY)
+        assert page.locator(".pairs").bounding_box()["height"] < 260
+        page.get_by_label("Find a pair").fill("sui")
+        expect(page.locator(".pair")).to_have_count(1)
+        page.click(".pair")
+        expect(page.locator("#ticket h2")).to_have_text("Order SUIUSDT")
+        expect(page.locator("#chart h2")).to_have_text(re.compile("SUIUSDT"))
+        assert console == []
+    finally:
+        desk.clean_up()
