@@ -5,8 +5,6 @@ import requests
 
 from domain.errors import SourceUnavailable
 
-MAX_BODY = 4 * 1024 * 1024  # bytes
-
 
 def get(
     session: requests.Session,
@@ -16,14 +14,17 @@ def get(
     params: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
     timeout_seconds: float = 10.0,
+    max_body: int = 4 * 1024 * 1024,
 ) -> tuple[int, bytes, dict[str, str]]:
     """Return status (200 or 304), body and headers (lower-case names).
 
     Args:
         what: the name for people; the address may hold a key, so it stands in no message.
+        timeout_seconds: for the whole call.
+        max_body: bytes, after decompression.
 
     Raises:
-        SourceUnavailable: no answer in time, another status, or a body over MAX_BODY.
+        SourceUnavailable: no answer in time, another status, or a body over `max_body`.
     """
     limit = gevent.Timeout(timeout_seconds)  # plain: the library cannot swallow it
     limit.start()
@@ -32,7 +33,7 @@ def get(
             received = {name.lower(): value for name, value in answer.headers.items()}
             if answer.status_code not in (200, 304):
                 raise _refused(what, answer.status_code, received)
-            return answer.status_code, _body(answer, what), received
+            return answer.status_code, _body(answer, what, max_body), received
     except gevent.Timeout as error:
         if error is not limit:
             raise
@@ -49,12 +50,12 @@ def _refused(what: str, status: int, headers: dict[str, str]) -> SourceUnavailab
     return SourceUnavailable(f"{what} answered HTTP {status}", retry_after_seconds=seconds)
 
 
-def _body(answer: requests.Response, what: str) -> bytes:
+def _body(answer: requests.Response, what: str, max_body: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     for part in answer.iter_content(64 * 1024):
         size += len(part)
-        if size > MAX_BODY:  # counted after decompression: a bomb ends here
-            raise SourceUnavailable(f"{what} sent more than {MAX_BODY // 1024 // 1024} MiB")
+        if size > max_body:  # counted after decompression: a bomb ends here
+            raise SourceUnavailable(f"{what} sent more than {max_body // 1024} KiB")
         parts.append(part)
     return b"".join(parts)

@@ -1,11 +1,12 @@
 """News adapters against a small web server that serves good, changed, missing and hostile answers."""
 
+import time
+
 import gevent
 import pytest
 from gevent import pywsgi
 from pydantic import SecretStr
 
-from adapters import http
 from adapters.cryptopanic import CryptoPanicSource, parse_posts
 from adapters.feargreed import FearGreedSource, parse_index
 from adapters.rss import RssSource
@@ -78,6 +79,30 @@ def test_what_is_no_feed_is_unavailable(site, status, body, sentence):
         RssSource(site.url).fetch()
 
 
+def test_the_name_of_a_file_is_no_feed(site, tmp_path):
+    (tmp_path / "secret.xml").write_bytes(FEED)
+    site.answer = ("200 OK", [], str(tmp_path / "secret.xml").encode())
+    with pytest.raises(SourceUnavailable, match="did not send a feed"):
+        RssSource(site.url).fetch()
+
+
+def test_two_feeds_of_one_site_have_two_names():
+    names = {RssSource(f"https://a.example/{path}").name for path in ("rss", "rss?tag=btc", "news/")}
+    assert names == {"a.example/rss", "a.example/rss?tag=btc", "a.example/news"}
+
+
+def test_a_large_feed_keeps_nobody_waiting(site):
+    item = FEED[FEED.index(b"<item>") : FEED.index(b"</channel>")]
+    site.answer = ("200 OK", [], FEED.replace(item, item * 300))
+    fetching = gevent.spawn(RssSource(site.url).fetch)
+    longest, last = 0.0, time.monotonic()
+    while not fetching.ready():
+        gevent.sleep(0.001)
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
+    assert len(fetching.get()) == 100
+    assert longest < 0.2
+
+
 def test_an_entity_bomb_does_no_harm(site):
     site.answer = ("200 OK", [], BOMB)
     with gevent.Timeout(5):
@@ -88,10 +113,9 @@ def test_an_entity_bomb_does_no_harm(site):
     assert all(len(headline.title) < 10_000_000 for headline in headlines)
 
 
-def test_an_endless_body_ends_at_the_limit(site, monkeypatch):
-    monkeypatch.setattr(http, "MAX_BODY", 1024 * 1024)
+def test_an_endless_body_ends_at_the_limit(site):
     site.answer = ("200 OK", [], lambda: (b"x" * 65536 for _ in range(100)))
-    with pytest.raises(SourceUnavailable, match="sent more than 1 MiB"):
+    with pytest.raises(SourceUnavailable, match="sent more than 1024 KiB"):
         RssSource(site.url).fetch()
 
 
