@@ -119,7 +119,7 @@ class SupervisorActor(Actor):
         policy: RestartPolicy | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(name="supervisor")
+        super().__init__(name="supervisor", on_death=lambda name, urn, error: give_up(1, f"{name} failed: {error}"))
         self._children = {spec.name: _Child(spec) for spec in specs}
         self._directory = directory
         self._timers = timers

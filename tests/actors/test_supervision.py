@@ -8,7 +8,15 @@ import pytest
 
 from actors.base import Actor
 from actors.directory import Directory, Unavailable
-from actors.supervision import ChildSpec, SendActorStates, StartChildren, StartFailed, StopChildren, SupervisorActor
+from actors.supervision import (
+    ActorDied,
+    ChildSpec,
+    SendActorStates,
+    StartChildren,
+    StartFailed,
+    StopChildren,
+    SupervisorActor,
+)
 from actors.timers import GeventTimers
 from adapters.clock import SystemClock
 from domain.messages import ActorStarted, LedgerFailed, Ping, ReloadSettings, SettingsApplied
@@ -250,3 +258,14 @@ def test_the_desk_is_healthy_while_its_critical_actors_run(desk):
 
     desk.directory.tell("a", Do("crash"))
     desk.wait(lambda: False in desk.sweeps)
+
+
+def test_a_supervisor_that_fails_ends_the_process(desk):
+    desk = desk({"a": {}}).begin()
+    desk.ref.tell(ActorDied(name=[], urn="", error=""))  # unhashable: the handler raises
+    with gevent.Timeout(3):
+        while not desk.ends:
+            gevent.sleep(0.01)
+
+    assert desk.ends[0][0] == 1
+    assert desk.ends[0][1].startswith("supervisor failed: TypeError")
