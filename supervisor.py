@@ -250,6 +250,9 @@ class Desk:
         Raises:
             QuorumError: one sentence that says what is missing.
         """
+        told = self.settings.notifications
+        if told.webhook_url is not None or told.telegram_chat_id is not None:
+            log.warning("notifications.* is set, but this version sends no notifications yet")
         probing = gevent.spawn(choose_source, self.settings)
         uri = self._database_uri()
         source = probing.get()
