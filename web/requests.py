@@ -17,6 +17,8 @@ from domain.trading import OrderType, Side
 from domain.views import TOPICS
 
 MAX_REQUEST_ID = 64
+MAX_DIGITS, MAX_DECIMALS = 30, 20  # of a number: a Decimal128 holds 34 digits, and products of two are to be exact
+_LENGTH = f"must have at most {MAX_DIGITS} digits and {MAX_DECIMALS} decimals"
 _MAX_DEPTH = 6  # of nested objects in a bot configuration
 _MAX_WARNINGS = 50
 
@@ -196,10 +198,21 @@ def _number(value: object) -> Decimal | None:
         value = Decimal(value)
     if isinstance(value, int) and abs(value) < 10**30:
         return Decimal(value)
-    if isinstance(value, Decimal) and value.is_finite() and -30 < value.adjusted() < 30:
-        exponent = value.as_tuple().exponent
-        return value if isinstance(exponent, int) and exponent >= -30 else None
-    return Decimal(0) if isinstance(value, Decimal) and value == 0 else None
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return None
+    if value == 0:
+        return Decimal(0)
+    return None if value.adjusted() >= MAX_DIGITS or _is_too_long(value) else value
+
+
+def _is_too_long(value: object) -> bool:
+    """Return whether `value` is a number that an amount or price of the journal could not keep exactly."""
+    if isinstance(value, str) and len(value) <= 64 and _NUMBER.fullmatch(value):
+        value = Decimal(value)
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return False
+    _, digits, exponent = value.as_tuple()
+    return not isinstance(exponent, int) or exponent < -MAX_DECIMALS or len(digits) > MAX_DIGITS
 
 
 def _between(low: str, high: str, *, above: bool = False) -> Callable[[str, object], Decimal]:
@@ -208,6 +221,8 @@ def _between(low: str, high: str, *, above: bool = False) -> Callable[[str, obje
 
     def read(name: str, value: object) -> Decimal:
         number = _number(value)
+        if number is None and _is_too_long(value):
+            raise _Bad(name, _LENGTH, value)
         if number is None or number > top or number < floor or (above and number == floor):
             raise _Bad(name, rule, value, given=value is not None)
         return number
@@ -348,6 +363,8 @@ def _config_value(where: str, value: object) -> ConfigValue:
         if len(value) > 1000 or any(isinstance(item, dict | list) for item in value):
             raise _Bad(where, "must be a plain list of at most 1000", value)
         return tuple(_config_value(where, item) for item in value)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool) and _number(value) is None:
+        raise _Bad(where, _LENGTH, value)
     if value is None or isinstance(value, bool | int | str | Decimal):
         return value
     raise _Bad(where, "must be text, a number, true, false or a list of these", value)

@@ -170,6 +170,39 @@ def test_a_bad_amount_is_refused_by_name(amount):
     assert words.startswith("amount must be a number greater than 0")
 
 
+LONG_NUMBERS = [
+    "999999.123456789012345678901234567891",  # more digits than a journal amount may have
+    "1." + "0" * 21,
+    "1e-21",
+    "1" * 25 + "." + "1" * 6,
+]
+
+
+@pytest.mark.parametrize("text", LONG_NUMBERS)
+@pytest.mark.parametrize(
+    ("kind", "fields", "name"),
+    [
+        ("execute_trade", BUY, "amount"),
+        ("execute_trade", BUY, "stop_loss"),
+        ("close_position", BTC, "fraction"),
+        ("update_position", BTC, "take_profit"),
+        ("update_bot_config", {}, "trade_amount_usdt"),
+    ],
+)
+def test_numbers_that_the_journal_could_not_keep_are_refused(kind, fields, name, text):
+    for value in (text, f'"{text}"') if name != "trade_amount_usdt" else (text,):
+        given = {**{key: json.dumps(item) for key, item in fields.items()}, "type": f'"{kind}"', name: value}
+        with pytest.raises(Refused) as caught:
+            parse("{" + ",".join(f'"{key}":{item}' for key, item in given.items()) + "}")
+        assert caught.value.code == "bad_message"
+        assert str(caught.value).startswith(f"{name} must have at most 30 digits and 20 decimals, was ")
+
+
+def test_a_number_of_twenty_decimals_is_taken():
+    parsed = parse('{"type":"execute_trade","symbol":"BTCUSDT","direction":"buy","amount":0.00000000000000000001}')
+    assert parsed.request.amount == Decimal("1e-20")
+
+
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e99999999999999999999", "0x10", "1_000", "01"])
 def test_numbers_that_are_none_are_refused(text):
     with pytest.raises(Refused) as caught:
