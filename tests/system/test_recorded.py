@@ -56,7 +56,7 @@ def test_a_recording_played_faster_than_real_time_trades_and_ends(
     desks: Callable[..., DeskProcess], tmp_path: Path
 ) -> None:
     recording = write_recording(tmp_path / "seeded", PAIRS, hours=2)
-    desk = desks(recorded(recording), "--market", "recorded", "--speed", "600").start()
+    desk = desks(recorded(recording), "--market", "recorded", "--speed", "1200").start()
     session = desk.session()
     source = session.initial["source"]
     assert (source["kind"], "from the past" in source["banner"]) == ("recorded", True)
