@@ -76,6 +76,8 @@ class Announcer:
                 self._position_closed(message, pending, new=new)
         elif order.source is OrderSource.MANUAL:
             self._trade_executed(message, pending, new=new)
+        elif closed is not None and closed.source is OrderSource.MANUAL:  # a bot's order turned a manual position
+            self._position_closed(message, None, new=new)
         if new and order.order_type is not OrderType.MARKET and order.source is OrderSource.MANUAL:
             view = OneOrderView(order=account_views.order_view(order))
             self._notices.publish("order_update", view, symbol=order.pair, ledger_seq=message.seq)

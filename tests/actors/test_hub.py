@@ -336,6 +336,15 @@ def test_a_stop_of_a_manual_position_is_told_as_a_close(world):
     assert (told.data.trade.trade_type, told.data.trade.reason) == ("MANUAL", "stop_loss")
 
 
+def test_a_bots_order_that_turns_a_manual_position_is_told_as_its_close(world):
+    turning = order("bot:BTCUSDT:1", side=Side.SELL, quantity=D("0.03"), filled=D("0.01"), source=OrderSource.BOT)
+    sold = trade(4, "bot:BTCUSDT:1", side=Side.SELL, source=OrderSource.BOT, realized_pnl=D(10))
+    world.send(filled(4, order_=turning, trade_=sold, closed_=closed(4)))
+    told = world.said()
+    assert [item.data.trade.trade_id for item in told if item.kind == "position_closed"] == ["bot:BTCUSDT:1"]
+    assert "bot_trade_closed" not in [item.kind for item in told]
+
+
 def test_cancelling_answers_who_asked_and_tells_all(world):
     world.ask(requests.CancelOrder(order_id="o"))
     command = world.command("broker", messages.CancelOrder)
@@ -404,6 +413,26 @@ def test_commands_on_their_way_are_told_again_to_a_restarted_broker(world, peers
     peers.sent.clear()
     world.send(messages.ActorStarted(name="broker", generation=2))
     assert [type(message) for message in peers.to("broker")] == [messages.SendAccount, messages.SubmitOrder]
+
+
+def test_a_command_is_told_again_twice_and_then_answered_internal(world, peers):
+    world.ask(buy(trade_id="poison"))
+    peers.sent.clear()
+    for generation in (2, 3, 4, 5):
+        world.send(messages.ActorStarted(name="broker", generation=generation))
+    assert len(peers.to("broker", messages.SubmitOrder)) == 2
+    [answer] = [item for item in world.said() if item.kind == "error"]
+    assert (answer.to, answer.data.code) == ("s1", "internal")
+
+
+def test_commands_of_others_are_still_told_again(world, peers):
+    world.ask(buy(trade_id="first"))
+    for generation in (2, 3):
+        world.send(messages.ActorStarted(name="broker", generation=generation))
+    world.ask(buy(trade_id="second"))
+    peers.sent.clear()
+    world.send(messages.ActorStarted(name="broker", generation=4))
+    assert [message.order_id for message in peers.to("broker", messages.SubmitOrder)] == ["second"]
 
 
 def test_trades_booked_while_the_broker_restarted_are_told(world):
