@@ -529,7 +529,10 @@ class HubActor(Actor):
             error=known.error if known else None,
         )
         self._ask_anew(message.name)
-        for pending in self._pending.sent_to(message.name):
+        for pending in self._pending.repeated_in_vain(message.name):
+            text = "The desk failed while it handled this; see orders and positions for what became of it."
+            self._desk.refuse(pending.asked, "internal", text)
+        for pending in self._pending.to_repeat(message.name):
             self._peers.tell(message.name, pending.command)
 
     def _on_actor_status_changed(self, message: messages.ActorStatusChanged) -> None:

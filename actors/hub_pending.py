@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from domain.messages import ClientRequest
 
 PATIENCE_TICKS = 10  # of one second each
+MOST_REPEATS = 2  # a command that whoever handles it did not survive so often is not sent again
 
 
 @dataclass(slots=True)
@@ -19,6 +20,7 @@ class Pending:
     warnings: tuple[str, ...] = ()
     accepted: bool = False  # the ledger has it; only the market is still to come
     ticks: int = 0
+    repeats: int = 0  # told again after a restart of who answers
 
 
 class PendingCommands:
@@ -51,20 +53,29 @@ class PendingCommands:
             pending.accepted = True
             pending.warnings = tuple(dict.fromkeys((*pending.warnings, *warnings)))
 
-    def sent_to(self, name: str) -> tuple[Pending, ...]:
-        """Return what `name` has not answered, to be told again after its restart."""
-        return tuple(pending for pending in self if pending.to == name)
+    def to_repeat(self, name: str) -> tuple[Pending, ...]:
+        """Return what `name` has not answered, to be told again after its restart; each counts as repeated."""
+        again = tuple(pending for pending in self if pending.to == name)
+        for pending in again:
+            pending.repeats += 1
+        return again
+
+    def repeated_in_vain(self, name: str) -> tuple[Pending, ...]:
+        """Take out and return what `name` was told again often enough and, restarted once more, did not answer."""
+        return self._without(tuple(each for each in self if each.to == name and each.repeats >= MOST_REPEATS))
 
     def tick(self) -> tuple[Pending, ...]:
         """Count one second; take out and return what has waited too long."""
         for pending in self:
             pending.ticks += 0 if pending.accepted else 1
-        late = tuple(pending for pending in self if pending.ticks >= PATIENCE_TICKS)
-        for pending in late:
+        return self._without(tuple(pending for pending in self if pending.ticks >= PATIENCE_TICKS))
+
+    def _without(self, taken: tuple[Pending, ...]) -> tuple[Pending, ...]:
+        for pending in taken:
             self._by_key[pending.key].remove(pending)
             if not self._by_key[pending.key]:
                 del self._by_key[pending.key]
-        return late
+        return taken
 
     def __iter__(self) -> Iterator[Pending]:
         for waiting in tuple(self._by_key.values()):
