@@ -71,9 +71,14 @@ def _coded(text: str) -> Decimal128:
 
 def from_decimal128(value: Decimal128) -> Decimal:
     """Return `value` with its exponent, exactly."""
-    bits = int.from_bytes(value.bid, "little")
+    return _decoded(value.bid)
+
+
+@functools.lru_cache(maxsize=4096)
+def _decoded(bid: bytes) -> Decimal:
+    bits = int.from_bytes(bid, "little")
     if bits & _SPECIAL == _SPECIAL:  # NaN, Infinity, and significands beyond 34 digits
-        return value.to_decimal()
+        return Decimal128.from_bid(bid).to_decimal()
     exponent = (bits >> 113 & 0x3FFF) - _BIAS
     return Decimal(f"{'-' if bits >> 127 else ''}{bits & _SIGNIFICAND}E{exponent}")
 

@@ -4,9 +4,10 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, cast
 
 import gevent
+from bson import decode_all
 from bson.errors import BSONError
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -167,7 +168,9 @@ class MongoLedger:
 
     def _page(self, after_seq: int) -> list[JournalDocument]:
         try:
-            return list(self._journal.find({"seq": {"$gt": after_seq}}).sort("seq", 1).limit(PAGE))
+            # Raw batches: the driver decodes documents of its own cursors twice where types are converted.
+            batches = self._journal.find_raw_batches({"seq": {"$gt": after_seq}}, sort=[("seq", 1)], limit=PAGE)
+            return [document for batch in batches for document in decode_all(cast("bytes", batch), CODEC)]
         except PyMongoError as error:
             _unavailable("read", error)
 
