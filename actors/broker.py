@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
+from typing import Any, cast
 
 import gevent
 
@@ -12,9 +12,10 @@ from actors.base import Actor
 from actors.catch_up import CatchUp, slices
 from actors.known_commands import KnownCommands
 from actors.ledger_writer import BATCH, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, LedgerWriter
-from domain import acceptance, execution, recovery, repeats
+from domain import acceptance, command_values, documents, execution, recovery, repeats
 from domain.acceptance import PaperRules
 from domain.audiences import audience, bot_of
+from domain.command_values import Command
 from domain.desk import Desk
 from domain.errors import LedgerCorrupt, LedgerFenced, LedgerUnavailable
 from domain.execution import Exchange
@@ -136,6 +137,8 @@ class BrokerActor(Actor):
         self._shown: Account | None = None
         self._marking = False  # the timer of the next mark to market is set
         self._day = 0
+        self._handling: Command | None = None
+        self._unstorable: tuple[JournalDocument, ...] = ()  # what the store does not take, whoever sends it again
 
     def on_start(self) -> None:
         self._started_ms = self._clock.now_ms()
@@ -158,7 +161,30 @@ class BrokerActor(Actor):
         """Let the write under way end first: whoever is started next reads a journal that stands still."""
         if self._writing is not None:
             self._writing.join()
+        self._answer_failed()
         super().on_failure(exception_type, exception_value, traceback)
+
+    def _answer_failed(self) -> None:
+        """Answer the commands that this broker fails of, so that nobody sends them to the next one."""
+        sentence = "the desk failed while it handled this; orders and positions show what became of it"
+        if self._handling is not None:
+            self._refuse(self._handling, Refusal.INTERNAL, sentence)
+        for document in self._unstorable:
+            if document["type"] == "order":
+                self._tell_refused(document, sentence)
+
+    def _tell_refused(self, accepted: JournalDocument, sentence: str) -> None:
+        order = documents.read_order(cast(documents.Part, accepted["order"]))
+        refused = OrderRefused(
+            order_id=order.order_id,
+            pair=order.pair,
+            code=Refusal.INTERNAL,
+            message=sentence,
+            source=order.source,
+            at_ms=self._clock.now_ms(),
+        )
+        for name in dict.fromkeys((self._asked.get(order.order_id, "hub"), "hub")):
+            self._peers.tell(name, refused)
 
     def on_receive(self, message: object) -> object:
         answer = self._receive(message)
@@ -263,14 +289,10 @@ class BrokerActor(Actor):
     def _handle(self, message: object) -> bool:
         """Handle a command or market mail; return whether the message was one."""
         match message:
-            case SubmitOrder() | ClosePosition():
-                self._on_order(message)
-            case CancelOrder():
-                self._on_cancel(message)
-            case AmendProtection():
-                self._on_amend(message)
-            case SetControl():
-                self._on_set_control(message)
+            case SubmitOrder() | ClosePosition() | CancelOrder() | AmendProtection() | SetControl():
+                self._handling = message
+                self._on_command(message)
+                self._handling = None
             case RecordSettings():
                 if not self._read_only:
                     self._ex.record_settings(message, self._clock.now_ms())
@@ -312,6 +334,20 @@ class BrokerActor(Actor):
                 self._ask_for_missed(self._ex.desk.exposed())
             case _:
                 pass
+
+    def _on_command(self, command: Command) -> None:
+        if refused := command_values.check(command):
+            self._refuse(command, refused.code, refused.message)
+            return
+        match command:
+            case SubmitOrder() | ClosePosition():
+                self._on_order(command)
+            case CancelOrder():
+                self._on_cancel(command)
+            case AmendProtection():
+                self._on_amend(command)
+            case SetControl():
+                self._on_set_control(command)
 
     def _on_order(self, command: SubmitOrder | ClosePosition) -> None:
         key, content = f"order:{command.order_id}", acceptance.content_of(command)
@@ -390,13 +426,10 @@ class BrokerActor(Actor):
         for answer in repeats.order_answers(known, find, self._ex.account(self._clock.now_ms())):
             self._wr.tell(self._ex.desk.seq, command.reply_to, answer)
 
-    def _refuse(
-        self, command: SubmitOrder | ClosePosition | CancelOrder | AmendProtection, code: Refusal, sentence: str
-    ) -> None:
-        order_id = command.amend_id if isinstance(command, AmendProtection) else command.order_id
+    def _refuse(self, command: Command, code: Refusal, sentence: str) -> None:
         refused = OrderRefused(
-            order_id=order_id,
-            pair="" if isinstance(command, CancelOrder) else command.pair,
+            order_id=_id_of(command),
+            pair=getattr(command, "pair", ""),
             code=code,
             message=sentence,
             source=command.source if isinstance(command, SubmitOrder | ClosePosition) else OrderSource.MANUAL,
@@ -604,6 +637,7 @@ class BrokerActor(Actor):
         elif isinstance(error, LedgerUnavailable | LedgerFenced | LedgerCorrupt):
             self._not_stored(error)
         else:
+            self._unstorable = writer.batch
             raise error
 
     def _write_again(self, batch: tuple[JournalDocument, ...]) -> None:
@@ -703,3 +737,11 @@ class BrokerActor(Actor):
                 analysis_since_ms=self._started_ms if analysis else None,
             )
         return ControlChanged(seq=desk.control_seq, control=control, control_id=control_id, kind=kind)
+
+
+def _id_of(command: Command) -> str:
+    match command:
+        case AmendProtection(amend_id=key) | SetControl(control_id=key):
+            return key
+        case SubmitOrder(order_id=key) | ClosePosition(order_id=key) | CancelOrder(order_id=key):
+            return key

@@ -4,21 +4,17 @@ import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain import fills, filters, journal, money, protection
+from domain import command_values, fills, filters, journal, money, protection
+from domain.command_values import bad
 from domain.desk import Desk
 from domain.filters import Refused
 from domain.market_view import MarketView, PairView
 from domain.messages import AmendProtection, ClosePosition, SubmitOrder
 from domain.money import ZERO
 from domain.postings import CASH
-from domain.trading import Direction, Order, OrderStatus, OrderType, Position, Reason, Refusal, Side
+from domain.trading import Direction, Order, OrderStatus, OrderType, Position, Refusal, Side
 
-LARGEST_LEVERAGE = 20
 BPS = Decimal(10_000)
-LONGEST_ID = 200
-OWN_ORDERS = tuple(
-    f"{reason.value}:" for reason in (Reason.STOP_LOSS, Reason.TAKE_PROFIT, Reason.TRAILING_STOP, Reason.LIQUIDATION)
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,57 +74,17 @@ def amend_key(command: AmendProtection) -> str:
     return command.amend_id if command.amend_id.startswith("amend:") else f"amend:{command.amend_id}"
 
 
-def check_id(order_id: str) -> Refused | None:
-    """Refuse ids that are the exchange's own, empty or too long."""
-    if not 0 < len(order_id) <= LONGEST_ID or order_id.startswith(OWN_ORDERS):
-        return _bad(f"the order's id must have 1 to {LONGEST_ID} characters and not be one of the exchange's own")
-    return None
-
-
-def check_values(command: SubmitOrder) -> Refused | None:
-    """Refuse numbers that are no numbers or out of range, before anything is computed from them."""
-    if refused := check_id(command.order_id):
-        return refused
-    trailing = command.trailing
-    for name, value in (
-        ("amount", command.quantity),
-        ("value_usdt", command.notional),
-        ("price", command.price),
-        ("stop_loss", command.stop_loss),
-        ("take_profit", command.take_profit),
-        ("trailing distance", None if trailing is None else trailing.distance),
-    ):
-        if refused := filters.positive(name, value):
-            return refused
-    for name, value in (
-        ("trailing trigger", None if trailing is None else trailing.trigger),
-        ("max_slippage_bps", command.max_slippage_bps),
-        ("max_spread_bps", command.max_spread_bps),
-    ):
-        if value is not None and (not value.is_finite() or value < 0):
-            return _bad(f"{name} must be >= 0, was {value}")
-    if (command.quantity is None) == (command.notional is None):
-        return _bad("exactly one of amount and value_usdt must be given")
-    if not 1 <= command.leverage <= LARGEST_LEVERAGE:
-        return _bad(f"leverage must be 1 to {LARGEST_LEVERAGE}, was {command.leverage}")
-    if command.order_type is not OrderType.MARKET and command.price is None:
-        return _bad(f"price must be given for a {command.order_type} order")
-    return None
-
-
 def accept(command: SubmitOrder, situation: Situation) -> Accepted | Refused:
     """Return the order to hold, or why it is refused. Nothing is booked here."""
-    if refused := check_values(command) or situation.market.unknown(command.pair):
+    if refused := command_values.check_order(command) or situation.market.unknown(command.pair):
         return refused
     return _Acceptance(command, situation).decide()
 
 
 def accept_close(command: ClosePosition, situation: Situation) -> Accepted | Refused:
     """Return the market order that closes a fraction; never refused for data, ledger or filters of value."""
-    if refused := check_id(command.order_id):
+    if refused := command_values.check_close(command):
         return refused
-    if not command.fraction.is_finite() or not 0 < command.fraction <= 1:
-        return _bad(f"fraction must be > 0 and <= 1, was {command.fraction}")
     position = situation.desk.position(command.pair)
     if position is None:
         return Refused(Refusal.NO_POSITION, f"a position in {command.pair} must be open, none is")
@@ -159,9 +115,8 @@ def accept_close(command: ClosePosition, situation: Situation) -> Accepted | Ref
 
 def amended(command: AmendProtection, situation: Situation) -> tuple[Decimal | None, Decimal | None] | Refused:
     """Return the stop and target of the pair's position after `command`, or why it is refused."""
-    for name, value in (("stop_loss", command.stop_loss), ("take_profit", command.take_profit)):
-        if refused := filters.positive(name, value):
-            return refused
+    if refused := command_values.check_amend(command):
+        return refused
     position = situation.desk.position(command.pair)
     if position is None:
         return Refused(Refusal.NO_POSITION, f"a position in {command.pair} must be open, none is")
@@ -247,7 +202,7 @@ class _Acceptance:
             return refused
         assert reference is not None  # untradable() refused it otherwise
         if quantity * reference > filters.LARGEST:
-            return _bad(f"the order's value must be at most 1e15, was {quantity * reference:.0f}")
+            return bad(f"the order's value must be at most 1e15, was {quantity * reference:.0f}")
         return (
             self._check_positions()
             or filters.check_notional(rules, quantity, reference)
@@ -274,7 +229,7 @@ class _Acceptance:
         if mark is None or (trigger - mark) * side.sign > 0:
             return None
         place = "above" if side is Side.BUY else "below"
-        return _bad(
+        return bad(
             f"price of a {side} stop must be {place} the market price {money.text(mark)}, was {money.text(trigger)}"
         )
 
@@ -415,9 +370,5 @@ def _check_protection(
         if value is not None and (refused := filters.check_price(name, value, mark)):
             return refused
     if price is not None and (sentence := protection.wrong_side(direction, price, stop_loss, take_profit)):
-        return _bad(sentence)
+        return bad(sentence)
     return None
-
-
-def _bad(message: str) -> Refused:
-    return Refused(Refusal.BAD_MESSAGE, message)

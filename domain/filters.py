@@ -9,6 +9,8 @@ from domain.trading import Direction, Refusal, Side
 
 PERCENT_UP, PERCENT_DOWN = Decimal(5), Decimal("0.2")  # PERCENT_PRICE_BY_SIDE as Binance sets it for most pairs
 LARGEST = Decimal("1e15")  # no honest order holds a larger number
+MAX_DIGITS, MAX_DECIMALS = 30, 20  # a Decimal128 holds 34 digits
+LENGTH = f"with at most {MAX_DECIMALS} decimals and {MAX_DIGITS} digits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +23,16 @@ class Refused:
 
 
 def positive(name: str, value: Decimal | None) -> Refused | None:
-    """Refuse what is given and not a finite number in (0, 10^15] with at most 20 decimals."""
-    if value is None:
+    """Refuse what is given and not a finite number in (0, 10^15] with at most 20 decimals and 30 digits."""
+    if value is None or (is_short(value) and 0 < value <= LARGEST):
         return None
-    exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int) or not 0 < value <= LARGEST or exponent < -20:
-        return Refused(
-            Refusal.BAD_MESSAGE, f"{name} must be > 0 and <= 1e15 with at most 20 decimals, was {str(value)[:40]}"
-        )
-    return None
+    return Refused(Refusal.BAD_MESSAGE, f"{name} must be > 0 and <= 1e15 {LENGTH}, was {str(value)[:40]}")
+
+
+def is_short(value: Decimal) -> bool:
+    """Return whether `value` is finite and has few enough decimals and digits to be kept exactly."""
+    _, digits, exponent = value.as_tuple()
+    return isinstance(exponent, int) and exponent >= -MAX_DECIMALS and len(digits) <= MAX_DIGITS
 
 
 def quantity_on_grid(rules: SymbolRules, quantity: Decimal) -> Decimal:

@@ -91,6 +91,7 @@ class Refusal(StrEnum):
     DUPLICATE_ORDER = "duplicate_order"
     LEDGER_UNAVAILABLE = "ledger_unavailable"
     NOT_PENDING = "not_pending"
+    INTERNAL = "internal"  # the desk failed while it handled the command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import pytest
 from actors.base import Actor
 from actors.broker import BatchWritten, BrokerActor
 from domain import journal
-from domain.errors import LedgerUnavailable
+from domain.errors import InvariantError, LedgerUnavailable
 from domain.market import Candle, MarketState, Source
 from domain.messages import (
     AccountChanged,
@@ -222,6 +222,80 @@ def test_a_refusal_books_nothing(desk):
         Refusal.INSUFFICIENT_BALANCE,
     ]
     assert desk.kinds == ["deposit"]
+
+
+LONG = D("999999.123456789012345678901234567891")
+
+
+def amend(amend_id="amend:BTCUSDT:9", **changes):
+    values = {"stop_loss": None, "take_profit": None, "remove_stop_loss": False, "remove_take_profit": False}
+    return AmendProtection(amend_id=amend_id, pair=PAIR, reply_to="hub", submitted_ms=T0, **(values | changes))
+
+
+def switch(control_id="k1", actor="operator", **changes):
+    control = Control(trading=False, trading_since_ms=None, analysis=False, analysis_since_ms=None, **changes)
+    return SetControl(
+        control_id=control_id, control=control, kind="stop_bot", actor=actor, reply_to="hub", submitted_ms=T0
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        order("x", quantity=str(LONG)),
+        order("x", quantity=None, notional=LONG),
+        order("x", stop_loss=LONG),
+        limit("x", Side.BUY, "1", "NaN"),
+        limit("x", Side.BUY, "1", "1e-25"),
+        order("x", max_slippage_bps=LONG),
+        order("x", confidence=D("NaN")),
+        order("\ud800"),
+        order("x", decision_id="d" * 201),
+        close(fraction="0.3333333333333333333333333"),
+        close(fraction="NaN"),
+        amend(take_profit=LONG),
+        amend(amend_id=""),
+        switch(control_id=""),
+        switch(actor="a" * 1001),
+        switch(defaults=(("leverage", 2**70),)),
+        switch(pairs=((PAIR, (("exits", "\udfff"),)),)),
+    ],
+)
+def test_a_command_that_no_journal_could_hold_is_refused(desk, command):
+    desk.book(0)
+    desk.tell(command)
+    [refused] = desk.to("hub", OrderRefused)
+    assert refused.code is Refusal.BAD_MESSAGE
+    assert desk.kinds == ["deposit"]
+
+
+@pytest.mark.parametrize("command", [order("x"), close("x"), amend("x"), switch("x")])
+def test_a_command_that_the_broker_fails_of_is_answered_and_never_sent_again(desk, monkeypatch, command):
+    def failing(*_args, **_more):
+        raise RuntimeError("a bug")
+
+    desk.open_long(order_id="other")
+    for name in ("submit", "close", "amend", "set_control"):
+        monkeypatch.setattr(f"domain.execution.Exchange.{name}", failing)
+    desk.broker.tell(command)
+    with pytest.raises(pykka.ActorDeadError):
+        desk.broker.ask(Ping(), timeout=5)
+    [refused] = [each for each in desk.to("hub", OrderRefused) if each.order_id == "x"]
+    assert refused.code is Refusal.INTERNAL
+
+
+def test_an_order_that_the_store_does_not_take_is_answered(desk, monkeypatch):
+    def refusing(_documents):
+        raise InvariantError("a journal document must fit into BSON")
+
+    desk.book(0)
+    monkeypatch.setattr(desk.store, "append", refusing)
+    desk.broker.tell(order("x", source=OrderSource.BOT, reply_to="bot-BTCUSDT"))
+    gevent.sleep(0)
+    with pytest.raises(pykka.ActorDeadError):
+        desk.broker.ask(Ping(), timeout=5)
+    for name in ("hub", "bot-BTCUSDT"):
+        assert [(each.order_id, each.code) for each in desk.to(name, OrderRefused)] == [("x", Refusal.INTERNAL)]
 
 
 def test_no_new_risk_on_a_market_that_is_not_live_but_exits_go_on(desk):
