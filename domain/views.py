@@ -740,10 +740,10 @@ class SettingsReloadedView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscribedView:
-    """`subscribed`; None: all."""
+    """`subscribed`: all that the session gets now."""
 
-    topics: tuple[str, ...] | None
-    symbols: tuple[str, ...] | None
+    topics: tuple[str, ...]
+    symbols: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,7 +115,7 @@ class Access:
     def check_site(self, environ: Environ) -> tuple[str, bool] | Denied:
         """Return the client's address and whether it speaks TLS; refuse a foreign Host or Origin."""
         peer = _text(environ, "REMOTE_ADDR")
-        trusted = self._is_proxy(peer)
+        trusted = self.is_proxy(peer)
         address = self._forwarded_for(environ, peer) if trusted else peer
         scheme = (_first(environ, "HTTP_X_FORWARDED_PROTO") if trusted else "") or "http"
         host = ((_first(environ, "HTTP_X_FORWARDED_HOST") if trusted else "") or _text(environ, "HTTP_HOST")).lower()
@@ -193,7 +193,8 @@ class Access:
         own |= {urlsplit(item).hostname or "" for item in self._settings.allowed_origins if _port(item) == self._port}
         return name in own or is_loopback(name)
 
-    def _is_proxy(self, address: str) -> bool:
+    def is_proxy(self, address: str) -> bool:
+        """Return whether what a request from `address` says of its client is believed."""
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:
@@ -204,7 +205,7 @@ class Access:
         """Return the nearest address of the chain that is no trusted proxy."""
         chain = [item.strip() for item in _text(environ, "HTTP_X_FORWARDED_FOR").split(",") if item.strip()]
         for address in reversed(chain):
-            if not self._is_proxy(address):
+            if not self.is_proxy(address):
                 return address[:64]
         return peer
 

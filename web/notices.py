@@ -9,7 +9,7 @@ import gevent
 
 from domain.ports import PublicFigures
 from web import wire
-from web.session import Session
+from web.session import Backlog, Session
 
 log = logging.getLogger("web.notices")
 
@@ -48,6 +48,7 @@ class SessionNotices:
         self.figures: PublicFigures | None = None
         self.frames = self.bytes = self.slow_kicks = 0  # of sessions that have gone
         self.encoded = 0
+        self.backlog = Backlog()
         self._turn: list[_Entry] = []
         self._scheduled = False
         self._spoke: dict[Hashable, float] = {}
@@ -175,7 +176,9 @@ class SessionNotices:
 
     def _deliver(self, session: Session, turn: list[_Entry]) -> None:
         if not session.live:
-            session.waiting.extend(entry.frame for entry in turn if entry.to == session.name)
+            for entry in turn:
+                if entry.to == session.name:
+                    session.hold(entry.frame)
             return
         mine = [
             entry
@@ -194,9 +197,7 @@ class SessionNotices:
         if session.live:
             session.push(frame)
             return
-        session.live = True
-        waiting, session.waiting = session.waiting, []
-        session.push(b"".join([frame, *waiting]))
+        session.begin(frame)
 
     def _run(self) -> None:
         while True:

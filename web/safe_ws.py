@@ -2,6 +2,7 @@
 
 Adds what the library lacks: masks demanded, size limits checked before reading, real close codes, no broken close echo,
 fast unmasking, strict keys, version 13 only, a time limit and size limits for the request's head, no request bodies.
+A socket with data ready never lets the loop go on by itself: so frames and requests are counted, and others get turns.
 The reasons are in docs/decisions.
 """
 
@@ -11,6 +12,7 @@ import contextlib
 import hashlib
 import struct
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -21,11 +23,16 @@ from geventwebsocket.handler import WebSocketHandler
 from geventwebsocket.websocket import Header, Stream, WebSocket
 
 from web import wire
+from web.pace import TokenBucket
+from web.unfinished import Unfinished
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 NEVER_ON_THE_WIRE = {1004, 1005, 1006}  # RFC 6455, 7.4
 MAX_HEAD_BYTES = 16 * 1024
 MAX_HEAD_LINES = 100
+FRAMES_PER_SECOND, FRAMES_AT_ONCE = 500, 2000  # of any kind, on one connection
+FRAMES_A_TURN = 32  # then everybody else comes first
+REQUESTS_PER_SECOND, REQUESTS_AT_ONCE = 50, 200  # on one connection
 
 
 class TooBig(ProtocolError):  # type: ignore[misc]  # the library has no annotations
@@ -34,6 +41,10 @@ class TooBig(ProtocolError):  # type: ignore[misc]  # the library has no annotat
 
 class NotText(ProtocolError):  # type: ignore[misc]  # the library has no annotations
     """A binary message where only text is spoken; answered with 1003."""
+
+
+class TooManyFrames(ProtocolError):  # type: ignore[misc]  # the library has no annotations
+    """Frames come faster than the limit; answered with 1008."""
 
 
 class HeadTooLong(ValueError):
@@ -62,6 +73,8 @@ class SafeWebSocket(WebSocket):  # type: ignore[misc]  # the library has no anno
         super().__init__(environ, stream, handler)
         self.max_message = 64 * 1024  # bytes, for a frame and for a message of many frames
         self.accept_binary = False
+        self.frames = TokenBucket(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
+        self._frames_read = 0
         self.close_code: int | None = None  # what ended the connection
         # A session puts its own outbox here: then a pong cannot land inside a half-sent frame.
         self.writer: Callable[[bytes], object] = stream.write
@@ -81,6 +94,8 @@ class SafeWebSocket(WebSocket):  # type: ignore[misc]  # the library has no anno
             self.close(1009, f"a message must have at most {self.max_message} bytes")
         except NotText:
             self.close(1003, "messages must be text")
+        except TooManyFrames:
+            self.close(1008, "far too many frames")
         except ProtocolError as error:
             self.close(1002, str(error))
         except OSError:  # also WebSocketError: end of stream, reset
@@ -117,6 +132,7 @@ class SafeWebSocket(WebSocket):  # type: ignore[misc]  # the library has no anno
                 return message.decode("utf-8") if message_opcode == TEXT else message
 
     def read_frame(self, budget: int) -> tuple[Header, bytes]:
+        self._pace()
         stream = self.stream
         if stream is None:
             raise WebSocketError("closed by another greenlet")
@@ -135,6 +151,14 @@ class SafeWebSocket(WebSocket):  # type: ignore[misc]  # the library has no anno
         if len(payload) != header.length:
             raise WebSocketError("end of stream inside a frame")
         return header, header.unmask_payload(payload)
+
+    def _pace(self) -> None:
+        """Let others have their turn, and the stop its signal, however much this client sends."""
+        self._frames_read += 1
+        if self._frames_read % FRAMES_A_TURN == 0:
+            gevent.sleep(0)
+        if not self.frames.take():
+            raise TooManyFrames("far too many frames")
 
     def handle_close(self, header: Header, payload: bytes) -> None:
         if not payload:
@@ -163,19 +187,51 @@ class SafeWebSocket(WebSocket):  # type: ignore[misc]  # the library has no anno
 class SafeWebSocketHandler(WebSocketHandler):  # type: ignore[misc]  # the library has no annotations
     """One HTTP connection: upgrades to SafeWebSocket what may be upgraded, serves the rest as plain requests.
 
-    The server object may carry `pre_start_hook(handler)` (a true answer: do not upgrade, call the application) and
-    `HEAD_SECONDS`, the time a request's head may take.
+    The server may carry `pre_start_hook(handler)`; a true answer: do not upgrade, call the application.
     """
 
     SUPPORTED_VERSIONS = ("13",)  # the library also takes the drafts 7 and 8
     websocket: SafeWebSocket | None
     content_length: int | None
 
+    # --- one request after the other -----------------------------------------------------------------------------
+
+    def handle(self) -> None:
+        self._requests = TokenBucket(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE)
+        self._limit: gevent.Greenlet[..., None] | None = None
+        try:
+            with contextlib.suppress(OSError):  # the peer has gone, or was cut
+                super().handle()
+        finally:
+            self._finished()
+
+    def handle_one_request(self) -> Any:
+        """Serve one request; an upgraded one lasts as long as its session."""
+        gevent.sleep(0)  # requests that lie ready must not keep the loop from others
+        if not self._requests.take():
+            return "429", _last_words("429", "Too Many Requests")
+        try:
+            return super().handle_one_request()
+        finally:
+            self._finished()
+
+    def _finished(self) -> None:
+        self.server.unfinished.remove(self)
+        self._limit_to(None)
+
+    def _limit_to(self, seconds: float | None) -> None:
+        """Cut the connection after so long, instead of what was set before; None: do not."""
+        if self._limit is not None:
+            self._limit.kill(block=False)
+        self._limit = None if seconds is None else gevent.spawn_later(seconds, self._cut, self.socket)
+
     # --- the head of a request -----------------------------------------------------------------------------------
 
     def read_requestline(self) -> str:
-        seconds = getattr(self.server, "HEAD_SECONDS", 10)
-        self._head_limit = gevent.spawn_later(seconds, self._cut, self.socket)
+        address = str(self.client_address[0]) if isinstance(self.client_address, tuple) else ""
+        speaks_for_many = not address or self.server.is_proxy(address)
+        self.server.unfinished.add(self, None if speaks_for_many else address, partial(self._cut, self.socket))
+        self._limit_to(self.server.HEAD_SECONDS)
         try:
             return str(super().read_requestline())
         except ValueError:  # closed under the read
@@ -190,17 +246,8 @@ class SafeWebSocketHandler(WebSocketHandler):  # type: ignore[misc]  # the libra
             del self.headers["content-length"]
             del self.headers["expect"]
             self.close_connection = True
-        self._head_limit.kill(block=False)
+        self._limit_to(self.server.ANSWER_SECONDS)
         return bool(good)
-
-    def handle(self) -> None:
-        try:
-            with contextlib.suppress(OSError):  # the peer has gone, or was cut
-                super().handle()
-        finally:
-            limit = self.__dict__.pop("_head_limit", None)
-            if limit is not None:
-                limit.kill(block=False)
 
     def MessageClass(self, *args: Any) -> Any:
         """Read the header lines, bounded in number and bytes."""
@@ -221,11 +268,7 @@ class SafeWebSocketHandler(WebSocketHandler):  # type: ignore[misc]  # the libra
         status, text = (
             ("431", "Request Header Fields Too Large") if isinstance(ex, HeadTooLong) else ("400", "Bad Request")
         )
-        body = text.encode()
-        head = (
-            f"HTTP/1.1 {status} {text}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}"
-        )
-        return status, f"{head}\r\n\r\n".encode() + body
+        return status, _last_words(status, text)
 
     @staticmethod
     def _cut(sock: Any) -> None:
@@ -257,6 +300,7 @@ class SafeWebSocketHandler(WebSocketHandler):  # type: ignore[misc]  # the libra
             good = False
         if not good:  # the library lets binascii.Error through: 500 and a traceback
             return self._refuse("400 Bad Request", b"Sec-WebSocket-Key must be 16 bytes in base64")
+        self._finished()  # a session lasts
         self.websocket = SafeWebSocket(environ, Stream(self), self)
         environ["wsgi.websocket_version"] = "13"
         environ["wsgi.websocket"] = self.websocket
@@ -288,9 +332,26 @@ class SafeWebSocketHandler(WebSocketHandler):  # type: ignore[misc]  # the libra
         """No line per request: the metrics count them, and a query may hold a token."""
 
 
+def _last_words(status: str, text: str) -> bytes:
+    """Return a whole answer after which the connection closes."""
+    body = text.encode()
+    head = f"HTTP/1.1 {status} {text}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}"
+    return f"{head}\r\n\r\n".encode() + body
+
+
 class Server(pywsgi.WSGIServer):
-    """pywsgi's server with our handler."""
+    """pywsgi's server with our handler.
+
+    `pre_start_hook(handler)` decides before an upgrade, `is_proxy(address)` says which addresses stand for many
+    clients; `unfinished` are the connections that wait for a request or for its answer to be read.
+    """
 
     handler_class = SafeWebSocketHandler
-    HEAD_SECONDS = 10.0
-    pre_start_hook: Callable[[SafeWebSocketHandler], bool] | None = None
+    HEAD_SECONDS = 10.0  # for the head of a request, from the first byte the server waits for
+    ANSWER_SECONDS = 60.0  # for the client to read the answer
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.unfinished = Unfinished()
+        self.pre_start_hook: Callable[[SafeWebSocketHandler], bool] | None = None
+        self.is_proxy: Callable[[str], bool] = lambda address: False

@@ -86,6 +86,7 @@ class WebServer:
             (self._settings.host, self._settings.port), self._application, spawn=pool, log=None, error_log=_LogLines()
         )
         server.pre_start_hook = self._stays_plain
+        server.is_proxy = lambda address: self._access.is_proxy(address)
         server.start()
         self._server = server
         self._access = self._new_access(self.port)
@@ -201,6 +202,7 @@ class WebServer:
             role=grant.role,
             address=grant.address,
             messages_per_second=self._settings.messages_per_second,
+            backlog=self.notices.backlog,
         )
         try:
             if len(self.notices.sessions) >= self._settings.max_sessions:
@@ -249,7 +251,7 @@ class WebServer:
                 self._ask_hub(session, parsed)
 
     def _subscribed(self, session: Session, parsed: Parsed) -> None:
-        topics, symbols = session.choices()
+        topics, symbols = session.choices(self._pairs)
         view = SubscribedView(topics=topics, symbols=symbols)
         self.notices.reply(session.name, "subscribed", view, request_id=parsed.request_id, warnings=parsed.warnings)
 

@@ -33,6 +33,16 @@ def frame(opcode: int, payload: bytes) -> bytes:
     return struct.pack("!BBQ", 0x80 | opcode, 127, size) + payload
 
 
+def frame_end(data: bytes, start: int) -> int:
+    """Return where the frame that begins at `start` ends; `data` holds whole, unmasked frames."""
+    size = data[start + 1]
+    if size < 126:
+        return start + 2 + size
+    if size == 126:
+        return start + 4 + int(struct.unpack_from("!H", data, start + 2)[0])
+    return start + 10 + int(struct.unpack_from("!Q", data, start + 2)[0])
+
+
 def close_frame(code: int, reason: str = "") -> bytes:
     """Return a close frame; the reason is cut to what fits."""
     return frame(CLOSE, struct.pack("!H", code) + reason.encode()[:123].decode(errors="ignore").encode())

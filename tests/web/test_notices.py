@@ -166,7 +166,8 @@ def test_a_session_starts_with_everything(desk):
 
 def test_the_first_subscription_replaces_later_ones_add(desk):
     _, client, _ = desk
-    assert ask(client, type="subscribe", topics=["alert"]) == {"topics": ["alert"], "symbols": None}
+    both = ["BTCUSDT", "ETHUSDT"]
+    assert ask(client, type="subscribe", topics=["alert"]) == {"topics": ["alert"], "symbols": both}
     assert heard(desk) == [("alert", None)]
     assert ask(client, type="subscribe", topics=["decision"], symbols=["ethusdt"]) == {
         "topics": ["alert", "decision"],

@@ -237,7 +237,7 @@ def test_a_session_is_announced_served_and_said_farewell(server, client, peers):
 def test_nothing_comes_before_initial_data(server, client, peers):
     client.upgrade().status()
     client.send(text({"type": "ping", "timestamp": 7}))
-    while not server.notices.sessions or not next(iter(server.notices.sessions.values())).waiting:
+    while not server.notices.sessions or not next(iter(server.notices.sessions.values()))._waiting:
         gevent.sleep(0)
     server.notices.publish("alert", alert())
     name = peers.to("hub", ClientArrived)[0].session
