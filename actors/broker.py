@@ -231,8 +231,9 @@ class BrokerActor(Actor):
 
     def _read_journal(self, desk: Desk) -> None:
         """Fold what follows the checkpoint; write its projections anew, and those of what came shortly before."""
-        before = self._store.read(after_seq=max(0, desk.seq - REPROJECTED))
-        self._project(projections(takewhile(lambda document: document["_id"] != f"checkpoint:{desk.seq}", before)))
+        if desk.seq:
+            before = self._store.read(after_seq=max(0, desk.seq - REPROJECTED))
+            self._project(projections(takewhile(lambda document: document["_id"] != f"checkpoint:{desk.seq}", before)))
         read: list[JournalDocument] = []
         for document in recovery.fold(desk, self._store.read(after_seq=desk.seq)):
             read.append(document)
