@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bson.errors import BSONError
-from pymongo import ReplaceOne
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
 
 from adapters.background import BackgroundWriter
 from adapters.mongo_codec import CODEC
@@ -50,15 +48,17 @@ class MongoProjections:
             return False
         collection = next(iter(self._newest))[0]
         batch = [(key, kept) for key, kept in self._newest.items() if key[0] == collection][:BATCH]
-        writes: list[Any] = [
-            ReplaceOne({"_id": key[1], "seq": {"$lt": seq}}, {**value, "_id": key[1], "seq": seq}, upsert=True)
+        updates = [
+            {"q": {"_id": key[1], "seq": {"$lt": seq}}, "u": {**value, "_id": key[1], "seq": seq}, "upsert": True}
             for key, (seq, value) in batch
         ]
         try:
-            self._database.get_collection(collection, codec_options=CODEC).bulk_write(writes, ordered=False)
-        except BulkWriteError as error:
+            # The command itself: the driver's bulk writes cost three times as much per value.
+            answer: dict[str, Any] = self._database.command(
+                "update", collection, updates=updates, ordered=False, writeConcern={"w": 1}, codec_options=CODEC
+            )
             # a duplicate key on the upsert: a newer value is there already
-            refused = [e for e in error.details.get("writeErrors", []) if e.get("code") != DUPLICATE_KEY]
+            refused = [e for e in answer.get("writeErrors", []) if e.get("code") != DUPLICATE_KEY]
             if refused:
                 log.error("%s values of %s were refused, code %s", len(refused), collection, refused[0].get("code"))
         except (BSONError, ArithmeticError):
