@@ -76,11 +76,14 @@ def request_id_of(text: str) -> str | None:
     return raw if isinstance(raw, str) and len(raw) <= MAX_REQUEST_ID else None
 
 
-def parse(text: str) -> Parsed:
+def parse(text: str, *, only: frozenset[str] | None = None) -> Parsed:
     """Return what one text frame asks for.
 
+    Args:
+        only: the types a viewer may send; None: all. What is forbidden is refused before its fields are looked at.
+
     Raises:
-        Refused: with code bad_json, bad_message or unknown_type.
+        Refused: with code bad_json, bad_message, unknown_type or forbidden.
     """
     try:
         raw = _decode(text)
@@ -92,20 +95,22 @@ def parse(text: str) -> Parsed:
     if request_id is not None and (not isinstance(request_id, str) or len(request_id) > MAX_REQUEST_ID):
         raise Refused("bad_message", f"request_id must be text of at most 64 characters, was {shown(request_id)}.")
     try:
-        return _parse(raw, request_id)
+        return _parse(raw, request_id, only)
     except _Bad as error:
         raise Refused("bad_message", f"{error}.", request_id) from None
     except _Unknown as error:
         raise Refused("unknown_type", str(error), request_id) from None
 
 
-def _parse(raw: dict[str, object], request_id: str | None) -> Parsed:
+def _parse(raw: dict[str, object], request_id: str | None, only: frozenset[str] | None) -> Parsed:
     kind = raw.get("type")
     if not isinstance(kind, str):
         raise _Bad("type", "must be text", kind, given="type" in raw)
     reader = _READERS.get(kind)
     if reader is None:
         raise _Unknown(f"There is no message type {shown(kind)}.")
+    if only is not None and kind not in only:
+        raise Refused("forbidden", f"A viewer may not send {kind}.", request_id)
     given = _Fields(raw)
     request = reader(given)
     return Parsed(kind, request, request_id, given.warnings())

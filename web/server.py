@@ -226,7 +226,8 @@ class WebServer:
                 limit = self._settings.messages_per_second
                 self._error(session, "rate_limited", f"At most {limit} messages a second.", request_id_of(text))
             else:
-                self._on_request(session, parse(text))
+                only = None if session.role == "operator" else requests.READING
+                self._on_request(session, parse(text, only=only))
         except Refused as refused:
             self._error(session, refused.code, str(refused), refused.request_id)
         except Exception:  # one session's trouble is its own
@@ -234,9 +235,6 @@ class WebServer:
             self._error(session, "internal", "That could not be done.", request_id_of(text))
 
     def _on_request(self, session: Session, parsed: Parsed) -> None:
-        if session.role != "operator" and parsed.kind not in requests.READING:
-            self._error(session, "forbidden", f"A viewer may not send {parsed.kind}.", parsed.request_id)
-            return
         match parsed.request:
             case requests.PingServer(timestamp=timestamp):
                 answered = seconds(self._clock.now_ms()) if timestamp is None else timestamp

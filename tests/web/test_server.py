@@ -315,6 +315,16 @@ def test_a_viewer_reads_and_commands_nothing(serve, connect, peers, kind):
         assert asked == ([] if kind in ("ping", "subscribe", "unsubscribe") else [kind])
 
 
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_what_a_viewer_may_not_send_is_forbidden_before_its_fields_are_looked_at(serve, connect, peers, kind):
+    server = serve(**TOKENS)
+    client = connect(server.port)
+    arrive(server, client, peers, Authorization="Bearer " + "v" * 40)
+    client.send(text({"type": kind, "symbol": 5, "amount": [], "config": 7, "data": 1, "request_id": "r"}))
+    answer = client.message()
+    assert (answer["data"]["code"], answer["request_id"]) == ("forbidden", "r")
+
+
 def test_the_commands_are_those_of_the_protocol():
     assert COMMANDS == [
         "accept_trade",
