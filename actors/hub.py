@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from actors.base import Actor
 from actors.hub_announcements import Announcer
@@ -12,7 +13,7 @@ from domain import account_views, analysis_views, market_views, messages
 from domain.analysis import Outcome
 from domain.market import MarketState, Source
 from domain.ports import Archive, Clock, Notices, Peers, Timers
-from domain.trading import Account, OrderSource, OrderStatus, OrderType
+from domain.trading import Account, OrderSource, OrderStatus, OrderType, Trade
 from domain.views import (
     AlertView,
     AnalysisProgressView,
@@ -71,7 +72,14 @@ class HubActor(Actor):
         self._desk = RequestDesk(
             state=self._state, pending=self._pending, peers=peers, clock=clock, notices=notices, archive=archive
         )
-        self._announcer = Announcer(state=self._state, desk=self._desk, clock=clock, notices=notices)
+        self._announcer = Announcer(
+            state=self._state,
+            desk=self._desk,
+            clock=clock,
+            notices=notices,
+            when_handled=partial(peers.tell, self.name, messages.BotStatusDue()),
+        )
+        self._missed: list[Trade] = []  # executions that nobody was told of, until the account after them is known
         self._arrived: dict[str, list[messages.ClientRequest]] = {}  # sessions that wait for their first frame
         self._waited: dict[str, int] = {}
         self._high: dict[str, str] = {}  # pair -> round of its newest signal of high confidence
@@ -122,6 +130,8 @@ class HubActor(Actor):
                 self._on_order_filled(message)
             case messages.BotTradeBooked():
                 self._announcer.bot_trade(message.filled)
+            case messages.BotStatusDue():
+                self._announcer.tell_bot_status()
             case messages.OrderCancelled():
                 self._on_order_cancelled(message)
             case messages.PositionAmended():
@@ -210,6 +220,7 @@ class HubActor(Actor):
 
     def _welcome_all(self) -> None:
         """Send waiting sessions their snapshot, if it is whole and matches the deltas that follow."""
+        self._tell_missed()
         if not self._arrived or not self._state.ready:
             return
         snapshot = self._state.initial_data(self._clock.now_ms())
@@ -219,6 +230,13 @@ class HubActor(Actor):
         for waiting in arrived.values():
             for request in waiting:
                 self._desk.handle(request)
+
+    def _tell_missed(self) -> None:
+        """Tell what was booked while the broker restarted, with the account as it is after that."""
+        if self._missed and self._state.settled:
+            missed, self._missed = self._missed, []
+            for trade in missed:
+                self._announcer.missed(trade)
 
     def _on_tick(self) -> None:
         self._notices.show(self._state.figures(self._clock.now_ms()))
@@ -421,7 +439,7 @@ class HubActor(Actor):
     def _on_recent_trades(self, message: messages.RecentTrades) -> None:
         for trade in self._state.recent(message):
             self._state.saw(trade.seq)
-            self._announcer.missed(trade)
+            self._missed.append(trade)
         self._welcome_all()
 
     def _on_ledger_advanced(self, message: messages.LedgerAdvanced) -> None:

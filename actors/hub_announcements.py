@@ -1,6 +1,9 @@
 """How the hub tells sessions what happened to orders, positions, balances and bots."""
 
+from collections.abc import Callable
 from decimal import Decimal
+
+import gevent
 
 from actors.hub_pending import Pending
 from actors.hub_requests import RequestDesk
@@ -10,10 +13,11 @@ from domain.analysis_views import DIRECTION, usd
 from domain.messages import ClosePosition, ControlChanged, OrderAccepted, OrderFilled
 from domain.money import text
 from domain.ports import Clock, Notices
-from domain.trading import Account, ClosedTrade, OrderSource, OrderStatus, OrderType, Trade
+from domain.trading import Account, ClosedTrade, Order, OrderSource, OrderStatus, OrderType, Trade
 from domain.views import (
     ABSENT,
     BotTradeClosedView,
+    BotTradeData,
     BotTradeExecutedView,
     OneOrderView,
     OpportunityView,
@@ -35,13 +39,26 @@ _DONE = {
 
 
 class Announcer:
-    """Publishes to all, replies to who asked. Reads the hub's state, never changes it."""
+    """Publishes to all, replies to who asked. Reads the hub's state, never changes it.
 
-    def __init__(self, *, state: HubState, desk: RequestDesk, clock: Clock, notices: Notices) -> None:
+    `when_handled` is called in another greenlet; it is to call `tell_bot_status` from the hub's own, behind its mail.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: HubState,
+        desk: RequestDesk,
+        clock: Clock,
+        notices: Notices,
+        when_handled: Callable[[], object],
+    ) -> None:
         self._state = state
         self._desk = desk
         self._clock = clock
         self._notices = notices
+        self._when_handled = when_handled
+        self._status_due = False
 
     # --- account -----------------------------------------------------------------------------------------------------
 
@@ -69,8 +86,7 @@ class Announcer:
     def filled(self, message: OrderFilled, pending: Pending | None, *, new: bool) -> None:
         """Tell one execution: to all when it is new, to who asked in any case."""
         order, closed = message.order, message.closed
-        asked_to_close = pending is not None and isinstance(pending.command, ClosePosition)
-        if order.reduce_only or order.source is OrderSource.EXCHANGE or asked_to_close:
+        if order.source is OrderSource.EXCHANGE or _closes(order, pending):
             manual = order.source is OrderSource.MANUAL or (closed is not None and closed.source is OrderSource.MANUAL)
             if manual or pending is not None:
                 self._position_closed(message, pending, new=new)
@@ -124,12 +140,21 @@ class Announcer:
 
     def missed(self, trade: Trade) -> None:
         """Tell an execution that was booked while the broker restarted and could not be told."""
+        closed = self._state.closed_by(trade)
         if trade.source is OrderSource.MANUAL:
             view = TradeExecutedView(
                 trade=self._state.trade_view(trade), new_balance=self._state.cash, positions=self._state.positions()
             )
             self._notices.publish("trade_executed", view, symbol=trade.pair, ledger_seq=trade.seq)
-        closed = self._state.closed_by(trade)
+        if closed is not None and closed.source is OrderSource.BOT:
+            self._bot_closed(trade, closed)
+            self.bot_status()
+            return
+        if closed is None and trade.source is OrderSource.BOT:
+            position = self._state.position(trade.pair)
+            self._bot_opened(trade, account_views.told_late(trade, position, self._state.closed))
+            self.bot_status()
+            return
         what = f"{trade.side.value} {text(trade.quantity)} at {text(trade.price)} ({trade.reason.value})"
         profit = closed.realized_pnl - closed.fees if closed is not None else None
         self.trade_log(trade.ts_ms, "success", trade.pair, what, profit=profit)
@@ -139,14 +164,13 @@ class Announcer:
     def bot_trade(self, message: OrderFilled) -> None:
         """Tell what a bot opened or what became of its position, in both forms and in the log."""
         if message.closed is not None:
-            self._bot_closed(message, message.closed)
+            self._bot_closed(message.trade, message.closed)
         else:
-            self._bot_opened(message)
+            data = account_views.bot_trade_data(message.order, message.trade, message.position)
+            self._bot_opened(message.trade, data)
         self.bot_status()
 
-    def _bot_opened(self, message: OrderFilled) -> None:
-        trade = message.trade
-        data = account_views.bot_trade_data(message.order, trade, message.position)
+    def _bot_opened(self, trade: Trade, data: BotTradeData) -> None:
         view = BotTradeExecutedView(
             symbol=trade.pair,
             trade_data=data,
@@ -155,21 +179,21 @@ class Announcer:
             positions=self._state.positions(),
             bot_status=self._state.bot_status(self._clock.now_ms()),
         )
-        self._notices.publish("bot_trade_executed", view, symbol=trade.pair, ledger_seq=message.seq)
+        self._notices.publish("bot_trade_executed", view, symbol=trade.pair, ledger_seq=trade.seq)
         line = f"{data.direction} {text(trade.quantity)} opened at {text(trade.price)}"
         self.trade_log(trade.ts_ms, "success", trade.pair, line, action=data.direction)
 
-    def _bot_closed(self, message: OrderFilled, closed: ClosedTrade) -> None:
+    def _bot_closed(self, trade: Trade, closed: ClosedTrade) -> None:
         record = account_views.trade_record(closed)
         view = BotTradeClosedView(
             symbol=closed.pair,
             trade_record=record,
-            trade=self._state.trade_view(message.trade),
+            trade=self._state.trade_view(trade),
             new_balance=self._state.cash,
             positions=self._state.positions(),
             bot_status=self._state.bot_status(self._clock.now_ms()),
         )
-        self._notices.publish("bot_trade_closed", view, symbol=closed.pair, ledger_seq=message.seq)
+        self._notices.publish("bot_trade_closed", view, symbol=closed.pair, ledger_seq=trade.seq)
         line = (
             f"{record.direction} {text(closed.quantity)} closed at {text(closed.exit_price)} by "
             f"{closed.reason.value}: {usd(record.profit_loss)}"
@@ -178,7 +202,14 @@ class Announcer:
         self.trade_log(closed.closed_ms, level, closed.pair, line, profit=record.profit_loss)
 
     def bot_status(self) -> None:
+        """See to it that all sessions are told the bots' state, once for all that changes it in this turn."""
+        if not self._status_due:
+            self._status_due = True
+            gevent.spawn(self._when_handled)  # behind the mail of those who are told the same change now
+
+    def tell_bot_status(self) -> None:
         """Tell all sessions the bots' state, under both names."""
+        self._status_due = False
         if self._state.control is None or self._state.account is None:
             return
         view = self._state.bot_status(self._clock.now_ms())
@@ -233,6 +264,13 @@ class Announcer:
             gate=ABSENT if gate is None else gate,
         )
         self._notices.publish("ai_opportunity_alert", view, symbol=pair)
+
+
+def _closes(order: Order, pending: Pending | None) -> bool:
+    """Return whether `order` was made to close a position. An order of a client may also be one that only reduces."""
+    if pending is not None:
+        return isinstance(pending.command, ClosePosition)
+    return order.reduce_only and order.order_type is OrderType.MARKET
 
 
 def _held(account: Account) -> tuple[object, ...]:

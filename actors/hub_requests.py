@@ -105,6 +105,9 @@ class RequestDesk:
 
     @staticmethod
     def _symbols(request: object) -> tuple[str, ...]:
+        """Return what must be pairs of the desk; of many analyses each unknown one is answered by itself."""
+        if isinstance(request, requests.GetAllAiAnalysis):
+            return ()
         symbol = getattr(request, "symbol", None)
         several = getattr(request, "symbols", None)
         return (() if symbol is None else (symbol,)) + (several or ())
@@ -277,7 +280,12 @@ class RequestDesk:
                 none = NoAnalysisView(symbol=symbol, error=f"{symbol} has not been analysed yet.")
                 self.reply(asked, "ai_analysis_response", state.analysis(symbol) or none)
             case requests.GetAllAiAnalysis(symbols=symbols):
-                analyses = state.analyses(symbols)
+                unknown = (symbol for symbol in symbols or () if symbol not in state.pairs)
+                errors = {
+                    symbol: NoAnalysisView(symbol=symbol, error=f"{symbol} is no pair of this desk.")
+                    for symbol in unknown
+                }
+                analyses = {**state.analyses(symbols), **errors}
                 self.reply(asked, "all_ai_analysis_response", by_symbol("analyses", analyses))
             case requests.GetAiOpportunities(min_confidence=least):
                 self.reply(asked, "ai_opportunities_response", by_symbol("opportunities", self._found(float(least))))

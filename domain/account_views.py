@@ -1,5 +1,6 @@
 """From account, orders and executions to what clients are shown."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from domain.money import ZERO
@@ -126,16 +127,47 @@ def order_view(order: Order) -> OrderView:
 def bot_trade_data(order: Order, trade: Trade, position: Position | None) -> BotTradeData:
     """Return what a bot opened, with the protection of the position as it now stands."""
     protected = position if position is not None else order
+    return _bot_trade_data(
+        trade,
+        stop_loss=protected.stop_loss,
+        take_profit=protected.take_profit,
+        confidence=order.confidence,
+        decision_id=order.decision_id,
+    )
+
+
+def told_late(trade: Trade, position: Position | None, closed: Iterable[ClosedTrade]) -> BotTradeData:
+    """Return what a bot opened, where the order itself is not known: from the position, or from what closed it."""
+    if position is not None and position.trade_id == trade.order_id:
+        return _bot_trade_data(
+            trade,
+            stop_loss=position.stop_loss,
+            take_profit=position.take_profit,
+            confidence=position.confidence,
+            decision_id=position.decision_id,
+        )
+    confidence = next((item.confidence for item in closed if item.trade_id == trade.order_id), None)
+    return _bot_trade_data(trade, stop_loss=None, take_profit=None, confidence=confidence, decision_id=trade.order_id)
+
+
+def _bot_trade_data(
+    trade: Trade,
+    *,
+    stop_loss: Decimal | None,
+    take_profit: Decimal | None,
+    confidence: Decimal | None,
+    decision_id: str | None,
+) -> BotTradeData:
     return BotTradeData(
         symbol=trade.pair,
         direction="LONG" if trade.side is Direction.LONG.side else "SHORT",
         price=trade.price,
         amount=trade.quantity,
-        stop_loss=protected.stop_loss,
-        take_profit=protected.take_profit,
-        confidence_score=order.confidence if order.confidence is not None else ZERO,
+        stop_loss=stop_loss,
+        take_profit=take_profit,
+        confidence_score=ZERO if confidence is None else confidence,
         trade_id=trade.trade_id,
-        decision_id=order.decision_id,
+        decision_id=decision_id,
         timestamp=seconds(trade.ts_ms),
         time=iso(trade.ts_ms),
     )

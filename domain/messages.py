@@ -811,6 +811,11 @@ class BotTradeBooked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BotStatusDue:
+    """Hub -> itself. The bots' state changed: told once, when all that changed it in this turn is handled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveRead:
     """A reading greenlet -> hub. What clients are shown of the archive, newest first."""
 

@@ -421,7 +421,7 @@ class AnalysisView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoAnalysisView:
-    """`ai_analysis_response` where there is none yet."""
+    """`ai_analysis_response` where there is none yet; of `all_ai_analysis_response` where there can be none."""
 
     symbol: str
     error: str

@@ -85,7 +85,8 @@ def test_a_session_waits_until_the_ledger_has_spoken(fresh):
     fresh.join().ask(requests.GetBalance())
     assert fresh.kinds() == []
     fresh.begin()
-    assert fresh.kinds()[-2:] == ["initial_data>s1", "balance_update>s1"]
+    said = [kind for kind in fresh.kinds() if not kind.startswith("bot_status")]
+    assert said[-2:] == ["initial_data>s1", "balance_update>s1"]
 
 
 def test_a_session_is_sent_away_when_the_ledger_never_speaks(fresh):
@@ -306,6 +307,16 @@ def test_an_order_that_ends_unfilled_is_refused(world):
     assert told.data.message == "The order ended unfilled: no price was known to fill it at."
 
 
+def test_of_many_analyses_an_unknown_symbol_is_answered_by_itself(world):
+    world.send(messages.SignalFormed(signal=signal(), high_confidence=False))
+    world.said()
+    world.ask(requests.GetAllAiAnalysis(symbols=(BTC, "DOGEUSDT")))
+    data = world.one("all_ai_analysis_response", "s1").data
+    assert set(data["analyses"]) == {BTC, "DOGEUSDT"}
+    assert (data["DOGEUSDT"].symbol, data["DOGEUSDT"].error) == ("DOGEUSDT", "DOGEUSDT is no pair of this desk.")
+    assert data[BTC].symbol == BTC
+
+
 def test_unknown_symbols_are_refused_by_the_hub(world, peers):
     world.ask(buy(symbol="DOGEUSDT"))
     assert world.one("error", "s1").data.code == "unknown_symbol"
@@ -436,14 +447,86 @@ def test_commands_of_others_are_still_told_again(world, peers):
 
 
 def test_trades_booked_while_the_broker_restarted_are_told(world):
-    world.send(messages.RecentTrades(trades=(trade(3, "b"), trade(2, "a")), closed=()))
-    told = [item.data.trade.trade_id for item in world.said() if item.kind == "trade_executed"]
-    assert told == ["a", "b"]
+    world.send(
+        messages.AccountChanged(account=account(seq=3, cash="7")),
+        messages.RecentTrades(trades=(trade(3, "b"), trade(2, "a")), closed=()),
+    )
+    told = [item.data for item in world.said() if item.kind == "trade_executed"]
+    assert [view.trade.trade_id for view in told] == ["a", "b"]
+    assert {view.new_balance for view in told} == {D(7)}  # as it is after them
     world.send(filled(3, "b", repeated=True))
     assert "trade_executed" not in world.kinds()
 
 
+def test_trades_of_bots_booked_while_the_broker_restarted_are_told_as_such(world):
+    key = "bot:BTCUSDT:1"
+    held = position(source=OrderSource.BOT, trade_id=key, stop_loss=D(63000), confidence=D("0.7"), decision_id=key)
+    opened = trade(2, key, source=OrderSource.BOT)
+    world.send(
+        messages.AccountChanged(account=account(seq=2, cash="99000", positions=(held,), marks=((BTC, D(64000)),))),
+        messages.RecentTrades(trades=(opened,), closed=()),
+    )
+    told = world.said()
+    view = next(item for item in told if item.kind == "bot_trade_executed").data
+    assert (view.trade_data.direction, view.trade_data.stop_loss, view.trade_data.confidence_score) == (
+        "LONG",
+        D(63000),
+        D("0.7"),
+    )
+    assert (view.trade_data.decision_id, view.new_balance, view.bot_status.active_trades) == (key, D(99000), 1)
+    assert [item.kind for item in told].count("trade_log") == 1
+    sold = trade(3, "take_profit:BTCUSDT:2", side=Side.SELL, source=OrderSource.EXCHANGE, reason=Reason.TAKE_PROFIT)
+    ended = closed(3, source=OrderSource.BOT, trade_id=key, reason=Reason.TAKE_PROFIT)
+    world.send(
+        messages.AccountChanged(account=account(seq=3)), messages.RecentTrades(trades=(sold, opened), closed=(ended,))
+    )
+    told = world.said()
+    view = next(item for item in told if item.kind == "bot_trade_closed").data
+    assert (view.trade_record.exit_reason, view.trade_record.trade_id) == ("take_profit", key)
+    assert [item.kind for item in told].count("bot_status_response") == 1
+    assert "bot_trade_executed" not in [item.kind for item in told]
+
+
+def test_an_entry_that_was_closed_again_before_anybody_was_told_is_told_with_what_is_known(world):
+    key = "bot:BTCUSDT:1"
+    sold = trade(3, "stop_loss:BTCUSDT:2", side=Side.SELL, source=OrderSource.EXCHANGE, reason=Reason.STOP_LOSS)
+    ended = closed(3, source=OrderSource.BOT, trade_id=key, confidence=D("0.6"))
+    world.send(
+        messages.AccountChanged(account=account(seq=3)),
+        messages.RecentTrades(trades=(sold, trade(2, key, source=OrderSource.BOT)), closed=(ended,)),
+    )
+    told = [item for item in world.said() if item.kind.startswith("bot_trade")]
+    assert [item.kind for item in told] == ["bot_trade_executed", "bot_trade_closed"]
+    assert (told[0].data.trade_data.confidence_score, told[0].data.trade_data.stop_loss) == (D("0.6"), None)
+
+
 # --- bots ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_changes_the_bots_state_in_one_turn_is_told_once(world):
+    world.hub.tell(messages.ControlChanged(seq=2, control=control(trading=True, trading_since_ms=NOW)))
+    for pair in world.settings.bots.pairs:
+        world.hub.tell(messages.PairStatusChanged(pair=pair, status="cooldown", until_ms=None))
+    world.hub.tell(messages.StatisticsChanged(statistics=statistics(total_trades=3)))
+    told = [item for item in world.said() if item.kind.startswith("bot_status")]
+    assert [item.kind for item in told] == ["bot_status_update", "bot_status_response"]
+    assert told[0].data.total_trades == 3
+    assert set(told[0].data.pair_status.values()) == {"cooldown"}
+    world.send(messages.PairStatusChanged(pair=BTC, status="idle", until_ms=None))
+    assert world.kinds() == ["bot_status_update", "bot_status_response"]
+
+
+def test_one_bot_trade_tells_the_bots_state_once(world):
+    held = position(source=OrderSource.BOT)
+    done = order("bot:BTCUSDT:1", source=OrderSource.BOT, status=OrderStatus.FILLED, filled=D("0.01"))
+    world.send(
+        filled(2, order_=done, trade_=trade(2, done.order_id, source=OrderSource.BOT), position_=held),
+        messages.StatisticsChanged(statistics=statistics(trades_today=1)),
+        messages.PairStatusChanged(pair=BTC, status="in_trade", until_ms=None),
+    )
+    kinds = world.kinds()
+    assert (kinds.count("bot_trade_executed"), kinds.count("bot_status_response")) == (1, 1)
+    assert kinds.index("bot_trade_executed") < kinds.index("bot_status_response")
 
 
 def answer_control(world):
@@ -475,15 +558,15 @@ def test_starting_the_bots_switches_trading_and_analysis_on(fresh):
     told = fresh.said()
     assert [item.kind for item in told] == [
         "start_bot_response",
+        "analysis_status",
         "bot_status_update",
         "bot_status_response",
-        "analysis_status",
     ]
     assert told[0].data.success
     assert told[0].data.config["trade_amount_usdt"] == D(75)
     assert told[0].warnings == ("unknown field ignored: odd",)
     assert (told[2].data.enabled, told[2].data.start_time) == (True, D("1767225600"))
-    assert told[3].data.status == "started"
+    assert told[1].data.status == "started"
 
 
 def test_a_bad_configuration_changes_nothing_and_says_why(world, peers):
