@@ -525,7 +525,7 @@ class Desk:
             new = load_settings(self._path, market=self._market)
         except SettingsError as error:
             log.error("Settings not reloaded:\n%s", error)
-            self._answer_reload(message, error=str(error))
+            self._answer_reload(message, error=str(error).replace(str(self._path), self._path.name))
             return None
         changed = diff(old, new)
         self.settings = new
