@@ -11,6 +11,7 @@ from domain.bookkeeping import Execution
 from domain.desk import Holding, OpenOrder
 from domain.fills import Level
 from domain.market import PublicTrade
+from domain.market_view import PairView
 from domain.matching import BPS, Matching
 from domain.resting import one_level, resting_of
 from domain.trading import FillModel, MarketEvent, Order, OrderType, Reason, Side
@@ -29,33 +30,43 @@ class BookMatching(Matching):
         if walked is None:
             return
         received_ms = walked.book.received_ms
-        trigger = self.waiting.triggers.get(pair)
+        trigger = self.trigger_of(pair)
         if trigger is not None and received_ms >= trigger.event.ts_ms:
             self._exit_by_book(pair, trigger)
         for order_id, entry in tuple(self.desk.orders.items()):
+            if order_id not in self.desk.orders:
+                continue  # it ended with the position it was to reduce
             if entry.order.pair == pair and self._meets(order_id, entry.order, received_ms):
                 self._fill_by_book(entry)
         holding_now = self.desk.holdings.get(pair)
-        if holding_now is not None and pair not in self.waiting.triggers:
+        if holding_now is not None and self.trigger_of(pair) is None:
             self._take_profit(holding_now)
 
-    def trigger(self, pair: str, trade: PublicTrade, event: MarketEvent) -> None:
-        """Note the stops that a live trade reaches."""
+    def trigger(self, pair: str, trade: PublicTrade, event: MarketEvent) -> bool:
+        """Note the stops that a live trade reaches; return whether one waits for its book now."""
         for item in resting_of(self.desk, pair):
             if item.limit or not item.at(trade.price):
                 continue
+            if item.order_id and trade.traded_ms < self.reaches(item.since_ms):
+                continue  # it was on its way to the exchange
             deadline_ms = self.now_ms + BOOK_WAIT_MS
             if item.order_id:
                 self.waiting.triggered.setdefault(item.order_id, Trigger(item.reason, trade.price, event, deadline_ms))
-            elif pair not in self.waiting.triggers:
+            elif self.trigger_of(pair) is None:
                 opened_seq = self.desk.holdings[pair].opened_seq
                 self.waiting.triggers[pair] = Trigger(item.reason, trade.price, event, deadline_ms, opened_seq)
+        return self.waits(pair)
+
+    def waits(self, pair: str) -> bool:
+        """Return whether a stop of `pair` was reached and waits for its book."""
+        orders = (self.desk.orders.get(order_id) for order_id in self.waiting.triggered)
+        return self.trigger_of(pair) is not None or any(entry and entry.order.pair == pair for entry in orders)
 
     def fill_overdue(self) -> None:
         """Fill by fallback what waited too long for a book."""
-        for pair, trigger in tuple(self.waiting.triggers.items()):
-            holding = self._holding_of(pair, trigger)
-            if holding is not None and trigger.deadline_ms <= self.now_ms:
+        for pair in tuple(self.waiting.triggers):
+            trigger, holding = self.trigger_of(pair), self.desk.holdings.get(pair)
+            if trigger is not None and holding is not None and trigger.deadline_ms <= self.now_ms:
                 position = holding.position
                 side = position.direction.side.opposite
                 how = self._fallback(side, trigger.price, trigger.event, position.quantity)
@@ -78,7 +89,7 @@ class BookMatching(Matching):
         if order.order_type is OrderType.STOP:
             trigger = self.waiting.triggered.get(order_id)
             return trigger is not None and received_ms >= trigger.event.ts_ms
-        return order_id in self.waiting.arrived or received_ms >= self.since(order.created_ms) + self.paper.latency_ms
+        return order_id in self.waiting.arrived or received_ms >= self.reaches(order.created_ms)
 
     def _fill_by_book(self, entry: OpenOrder) -> None:
         order = entry.order
@@ -94,10 +105,9 @@ class BookMatching(Matching):
         if is_limit:
             self.waiting.arrived.add(order.order_id)
         if levels:
-            walked.consume(order.side, levels)
-            if maker and limit is not None:
-                levels = one_level(limit, fills.quantity_of(levels))
-            self.fill_order(entry, self._by_book(order.pair, levels, "maker" if maker else "taker"))
+            at = one_level(limit, fills.quantity_of(levels)) if maker and limit is not None else levels
+            executed = self.fill_order(entry, self._by_book(order.pair, at, "maker" if maker else "taker"))
+            walked.consume(order.side, fills.split(levels, executed)[0])  # only what was really filled
         if not is_limit:
             self.expire(order.order_id, "book_exhausted", "the rest found no quantity within reach in the book")
 
@@ -111,8 +121,7 @@ class BookMatching(Matching):
 
     def _exit_by_book(self, pair: str, trigger: Trigger) -> None:
         """Close at what the book offers; what it cannot fill goes on with the next book."""
-        if (holding := self._holding_of(pair, trigger)) is None:
-            return
+        holding = self.desk.holdings[pair]
         position = holding.position
         side = position.direction.side.opposite
         walked = self.market.pair(position.pair).walked
@@ -146,30 +155,22 @@ class BookMatching(Matching):
             liquidity=liquidity,
         )
 
-    def _holding_of(self, pair: str, trigger: Trigger) -> Holding | None:
-        """Return the position that `trigger` closes; a trigger of a position that is gone is dropped."""
-        holding = self.desk.holdings.get(pair)
-        if holding is None or holding.opened_seq != trigger.opened_seq:
-            self.waiting.triggers.pop(pair, None)
-            return None
-        return holding
-
     def _deadline_ms(self, order_id: str, order: Order) -> int | None:
         """Return when `order` stops waiting for a book; None when it does not wait for one."""
         if order.order_type is OrderType.STOP and (trigger := self.waiting.triggered.get(order_id)) is not None:
             return trigger.deadline_ms
         if order.order_type is not OrderType.MARKET or not self.paper.has_books:
             return None
-        if order.reduce_only and self.market.pair(order.pair).mark() is None:
+        view = self.market.pair(order.pair)
+        if order.reduce_only and view.last_price is None and not self._is_fresh(view):
             return None  # an exit waits for the first price, however long
-        return self.since(order.created_ms) + self.paper.latency_ms + BOOK_WAIT_MS
+        return self.reaches(order.created_ms) + BOOK_WAIT_MS
 
     def _fill_overdue(self, entry: OpenOrder) -> None:
         """Fill a market order that no new book came for: from the book that still holds, else at the last price."""
         order, view = entry.order, self.market.pair(entry.order.pair)
         trigger = self.waiting.triggered.get(order.order_id)
-        newest_ms = None if view.walked is None else view.walked.book.received_ms
-        if trigger is None and newest_ms is not None and self.now_ms - newest_ms <= self.market.stale_after_ms:
+        if trigger is None and self._is_fresh(view):
             self._fill_by_book(entry)
             return
         price, event = (view.last_price, view.last_event) if trigger is None else (trigger.price, trigger.event)
@@ -180,6 +181,11 @@ class BookMatching(Matching):
             event = replace(event, kind="last")
         self.fill_order(entry, self._fallback(order.side, price, event, order.quantity - order.filled))
         self.expire(order.order_id, "no_position", "there is nothing left to fill")
+
+    def _is_fresh(self, view: PairView) -> bool:
+        """Return whether the pair's book is known and not stale."""
+        walked = view.walked
+        return walked is not None and self.now_ms - walked.book.received_ms <= self.market.stale_after_ms
 
     def _fallback(self, side: Side, price: Decimal, event: MarketEvent, quantity: Decimal) -> Execution:
         slipped = price * (1 + side.sign * self.paper.fallback_slippage_bps / BPS)

@@ -38,6 +38,9 @@ class Bookkeeper:
     now_ms: int = 0
     pending: list[JournalDocument] = field(default_factory=list)
     seen: dict[str, MarketEvent] = field(default_factory=dict)  # newest trade or candle gone through, per pair
+    # While a stop that was reached waits for its book: what was seen before the trade that reached it. The journal
+    # tells no more, so that the trade is seen again after a crash.
+    unsettled: dict[str, MarketEvent | None] = field(default_factory=dict)
 
     def deposit(self, amount: Decimal) -> JournalDocument:
         return self._record("deposit", "deposit", legs=postings.deposit(amount, self.quote))
@@ -171,7 +174,8 @@ class Bookkeeper:
         )
 
     def _markets(self) -> list[Part]:
-        return [{"symbol": pair} | documents.event_part(event) for pair, event in sorted(self.seen.items())]
+        seen = {**self.seen, **self.unsettled}
+        return [{"symbol": pair} | documents.event_part(event) for pair, event in sorted(seen.items()) if event]
 
     def _fill(
         self,
@@ -233,7 +237,8 @@ class Bookkeeper:
             ],
         }
         document.update({name: part for name, part in parts.items() if part is not None})
-        seen = self.seen.get(str(parts.get("symbol")))
+        pair = str(parts.get("symbol"))
+        seen = self.unsettled[pair] if pair in self.unsettled else self.seen.get(pair)
         if seen is not None:
             document["seen"] = documents.event_part(seen)
         document = journal.seal(document, self.desk.head)

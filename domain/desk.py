@@ -47,6 +47,7 @@ class Holding:
     position: Position
     opened_seq: int  # document that opened it: names the exchange's own orders of this position
     armed_ms: int  # stop and target count from here: earlier trades do not reach them
+    trailed_ms: int = 0  # the trailing stop counts from here, where it is now
     realized: Decimal = ZERO  # net of fees, quote, of the parts closed so far
     exits: dict[str, int] = field(default_factory=dict)  # executions of the exchange's own orders
 
@@ -191,6 +192,8 @@ class Desk:
         else:
             if _levels(position) != _levels(holding.position):
                 holding.armed_ms = int(body["ts"])
+            if _trailing_stop(position) != _trailing_stop(holding.position):
+                holding.trailed_ms = int(body["ts"])
             holding.position = position
 
     def _answer(self, body: Mapping[str, Any]) -> None:
@@ -262,11 +265,16 @@ def _levels(position: Position) -> tuple[Decimal | None, Decimal | None]:
     return position.stop_loss, position.take_profit
 
 
+def _trailing_stop(position: Position) -> Decimal | None:
+    return None if position.trailing is None else position.trailing.stop
+
+
 def _holding_part(holding: Holding) -> documents.Part:
     return {
         "position": documents.position_part(holding.position),
         "opened_seq": holding.opened_seq,
         "armed": holding.armed_ms,
+        "trailed": holding.trailed_ms,
         "realized": holding.realized,
         "exits": [{"order_id": order_id, "fills": fills} for order_id, fills in holding.exits.items()],
     }
@@ -280,6 +288,7 @@ def _read_holding(part: Mapping[str, Any]) -> Holding:
         position=replace(position),
         opened_seq=int(part["opened_seq"]),
         armed_ms=int(part["armed"]),
+        trailed_ms=int(part["trailed"]),
         realized=part["realized"],
         exits={entry["order_id"]: int(entry["fills"]) for entry in part["exits"]},
     )

@@ -158,6 +158,7 @@ class Exchange:
         self.market.pair(pair).take_book(book)
         if self._exposed(pair):
             self.by_book.match(pair)
+        self._settle()
 
     def on_trade(self, pair: str, trade: PublicTrade, *, catch_up: bool, now_ms: int) -> None:
         """Take a trade print: it marks, triggers stops and moves trailing stops; in catch-up it also fills."""
@@ -173,9 +174,11 @@ class Exchange:
         if catch_up:
             self.by_path.match_trade(pair, trade, event)
         else:
-            self.by_book.trigger(pair, trade, event)
+            if self.by_book.trigger(pair, trade, event):
+                self.books.unsettled.setdefault(pair, seen)
             self.by_book.match(pair)
         self.by_path.trail(pair, trade.price, event, event.ts_ms)
+        self._settle()
 
     def on_missed(self, missed: MissedTrades, now_ms: int) -> None:
         """Go through what was missed, in order, at its historical time."""
@@ -192,7 +195,7 @@ class Exchange:
         """Take the first price of a candle, where candles are all there is: gaps and waiting market orders fill."""
         self.books.now_ms = now_ms
         seen = self.books.seen.get(pair)
-        if seen is not None and open_ms <= seen.ts_ms:
+        if (seen is not None and open_ms <= seen.ts_ms) or open_ms <= self.waiting.opened.get(pair, -1):
             return
         self.by_path.open_candle(pair, open_ms, price, catch_up=False)
 
@@ -215,6 +218,7 @@ class Exchange:
         """Fill by fallback what waited too long for a book."""
         self.books.now_ms = now_ms
         self.by_book.fill_overdue()
+        self._settle()
 
     def next_deadline_ms(self) -> int | None:
         """Return when `on_time` has something to do, None when nothing waits for a book."""
@@ -255,6 +259,12 @@ class Exchange:
             )
         )
 
+    def _settle(self) -> None:
+        """Let the journal tell all that was seen of a pair again, once no stop waits there for its book."""
+        for pair in tuple(self.books.unsettled):
+            if not self.by_book.waits(pair):
+                del self.books.unsettled[pair]
+
     def _exposed(self, pair: str) -> bool:
         return pair in self.desk.holdings or any(entry.order.pair == pair for entry in self.desk.orders.values())
 
@@ -274,4 +284,7 @@ def start(*, desk: Desk, paper: PaperRules, stale_after_ms: int, now_ms: int, ba
     exchange = Exchange(Executor(books=books, market=market, paper=paper), Waiting(arrived=limits))
     if desk.seq == 0 and balance is not None:
         books.deposit(balance)
+    if balance is not None:
+        for pair in desk.exposed():  # the end of a batch may be lost with the process
+            exchange.executor.end_reducing(pair)
     return exchange

@@ -42,7 +42,7 @@ class Executor:
     def desk(self) -> Desk:
         return self.books.desk
 
-    def execute(self, order: Order, count: int, how: Execution) -> Order | None:
+    def execute(self, order: Order, count: int, how: Execution) -> Decimal:
         """Fill `order` by `how.levels`: close what is opposite, then open with the rest.
 
         Args:
@@ -50,16 +50,17 @@ class Executor:
             count: its executions so far.
 
         Returns:
-            The order after it; None when funds did not suffice and the rest was cancelled.
+            The quantity executed; less than the levels' when funds did not suffice and the rest was cancelled.
         """
-        position = self.desk.position(order.pair)
+        position, before = self.desk.position(order.pair), order.filled
         rest = how.levels
         if position is not None and position.direction.side is not order.side:
             closing, rest = fills.split(rest, position.quantity)
             order, count = self._close(order, count, position, replace(how, levels=closing)), count + 1
         if rest and not order.reduce_only:
-            return self._open(order, count, replace(how, levels=rest))
-        return order
+            order = self._open(order, count, replace(how, levels=rest))
+        self.end_reducing(order.pair)
+        return order.filled - before
 
     def exit(self, holding: Holding, reason: Reason, how: Execution) -> None:
         """Close (a part of) a position by the exchange's own order: stop, target, trailing stop or liquidation."""
@@ -83,6 +84,18 @@ class Executor:
             decision_id=position.decision_id,
         )
         self._close(order, holding.exits.get(order_id, 0), position, how)
+        self.end_reducing(position.pair)
+
+    def end_reducing(self, pair: str) -> None:
+        """Take off what may only reduce and has nothing left to reduce."""
+        position = self.desk.position(pair)
+        for entry in tuple(self.desk.orders.values()):
+            order = entry.order
+            if order.pair != pair or not order.reduce_only:
+                continue
+            if position is None or position.direction.side is order.side:
+                sentence = "there is no position left to reduce"
+                self.cancel(order, status=OrderStatus.EXPIRED, cause="no_position", message=sentence)
 
     def cancel(self, order: Order, *, status: OrderStatus, cause: str, message: str, request_id: str = "") -> None:
         """Take an open order off; what it held goes back."""
@@ -139,13 +152,13 @@ class Executor:
             ledger_available=self.ledger_available,
         )
 
-    def _open(self, order: Order, count: int, how: Execution) -> Order | None:
+    def _open(self, order: Order, count: int, how: Execution) -> Order:
         fill = fills.open_fill(how.levels, leverage=order.leverage, fee_rate=self._fee_rate(how))
         after = _filled(order, fill.quantity, opens=True)
         if fill.margin + fill.fee > self.desk.balance(postings.CASH, self.paper.quote) + order.held - after.held:
             message = f"free cash must cover margin and fee of {fill.margin + fill.fee:f}, it no longer does"
             self.cancel(order, status=OrderStatus.CANCELLED, cause="insufficient_balance", message=message)
-            return None
+            return order
         position = self._position_after(order, fill, how)
         document = self.books.open(
             after, count + 1, position, fill, how, market=self._market(order.pair), held=order.held

@@ -9,8 +9,9 @@ from domain.bookkeeping import Execution
 from domain.desk import Desk, OpenOrder
 from domain.executor import Executor
 from domain.market_view import MarketView
+from domain.money import ZERO
 from domain.trading import MarketEvent, OrderStatus
-from domain.waiting import Waiting
+from domain.waiting import Trigger, Waiting
 
 BPS = Decimal(10_000)
 
@@ -38,20 +39,25 @@ class Matching:
     def now_ms(self) -> int:
         return self.executor.books.now_ms
 
-    def fill_order(self, entry: OpenOrder, how: Execution) -> None:
-        """Fill an open order by `how`; a reduce-only order takes no more than the position has."""
+    def fill_order(self, entry: OpenOrder, how: Execution) -> Decimal:
+        """Fill an open order by `how`; a reduce-only order takes no more than the position has.
+
+        Returns:
+            The quantity executed: 0 when the position or the funds are gone, and with them the order.
+        """
         order, levels = entry.order, how.levels
+        if order.order_id not in self.desk.orders:
+            return ZERO  # it ended with the position it was to reduce
         if order.reduce_only:
             position = self.desk.position(order.pair)
             if position is None or position.direction.side is order.side:
                 self.expire(order.order_id, "no_position", "there is no position left to reduce")
-                return
+                return ZERO
             levels, _ = fills.split(levels, position.quantity)
-        self.executor.execute(order, entry.fills, replace(how, levels=levels))
+        executed = self.executor.execute(order, entry.fills, replace(how, levels=levels))
         if order.order_id not in self.desk.orders:
             self.waiting.forget(order.order_id)
-        elif order.reduce_only and self.desk.position(order.pair) is None:
-            self.expire(order.order_id, "no_position", "there is no position left to reduce")
+        return executed
 
     def expire(self, order_id: str, cause: str, message: str) -> None:
         if (entry := self.desk.orders.get(order_id)) is not None:
@@ -60,13 +66,26 @@ class Matching:
 
     def trail(self, pair: str, price: Decimal, event: MarketEvent, ts_ms: int) -> None:
         rules = self.market.pair(pair).rules
-        if (holding := self.desk.holdings.get(pair)) is None or rules is None or pair in self.waiting.triggers:
+        if (holding := self.desk.holdings.get(pair)) is None or rules is None or self.trigger_of(pair):
             return
-        if ts_ms < self.since(holding.position.opened_ms):
+        opened_ms = holding.position.opened_ms
+        if self.since(opened_ms) > event.ts_ms and opened_ms != ts_ms:  # a candle that opened it counts from there on
             return
         if (trailing := protection.trailed(holding.position, price, rules.tick_size)) is not None:
             self.executor.trail(holding, trailing, event, ts_ms)
 
+    def trigger_of(self, pair: str) -> Trigger | None:
+        """Return the reached stop of the pair's position; that of a position which is gone is dropped."""
+        trigger, holding = self.waiting.triggers.get(pair), self.desk.holdings.get(pair)
+        if trigger is not None and (holding is None or holding.opened_seq != trigger.opened_seq):
+            del self.waiting.triggers[pair]
+            return None
+        return trigger
+
     def since(self, ms: int) -> int:
         """Return since when something of ours waits; a moment to come is of an earlier run of the same recording."""
         return ms if ms <= self.now_ms else 0
+
+    def reaches(self, created_ms: int) -> int:
+        """Return when an order of that time is at the exchange: nothing before can fill or trigger it."""
+        return self.since(created_ms) + self.paper.latency_ms

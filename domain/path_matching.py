@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from domain import fills
 from domain.bookkeeping import Execution
 from domain.desk import OpenOrder
 from domain.market import Candle, PublicTrade
@@ -32,11 +33,11 @@ class PathMatching(Matching):
 
         left = trade.quantity
         for item in tuple(resting_of(self.desk, pair)):
-            if trade.traded_ms < self.since(item.since_ms) or (wanted := self._wanted(pair, item)) is None:
+            since_ms = self.reaches(item.since_ms) if item.order_id else self.since(item.since_ms)
+            if trade.traded_ms < since_ms or (wanted := self._wanted(pair, item)) is None:
                 continue
             if item.limit and left > 0 and item.traded_through(trade):
-                left -= (part := min(left, wanted))
-                self._fill_resting(pair, item, how(item.level, part, "maker"))
+                left -= self._fill_resting(pair, item, how(item.level, min(left, wanted), "maker"))
             elif not item.limit and item.at(trade.price):
                 self._fill_resting(pair, item, how(trade.price, wanted, "taker"))
         for entry in self._waiting_market(pair, trade.traded_ms - self.paper.latency_ms):
@@ -61,16 +62,25 @@ class PathMatching(Matching):
 
     def _move(self, pair: str, start: Decimal, end: Decimal, event: MarketEvent, ts_ms: int, *, catch_up: bool) -> None:
         """Fill what a straight move of the price reaches, in the order it is reached."""
-        # Without books a stop set within the candle counts for it: rather a stop too early than one too late.
-        newest_ms = event.id if self.paper.has_books else event.id + self.market.pair(pair).candle_ms - 1
         while True:
-            waiting = (item for item in resting_of(self.desk, pair) if self.since(item.since_ms) <= newest_ms)
+            waiting = (item for item in resting_of(self.desk, pair) if self._counts(pair, item, event, ts_ms))
             if (hit := first_hit(waiting, start, end)) is None:
                 return
             item, start = hit
             wanted = self._wanted(pair, item) or ZERO
             liquidity = "maker" if item.limit else "taker"
             self._fill_resting(pair, item, _by_candle(start, wanted, event, ts_ms, liquidity, catch_up=catch_up))
+
+    def _counts(self, pair: str, item: Resting, event: MarketEvent, ts_ms: int) -> bool:
+        """Return whether `item` was there when the candle of `event` began, or came by this candle itself.
+
+        Without books a position's stop set within the candle counts too: rather a stop too early than one too late.
+        """
+        since_ms = self.since(item.since_ms)
+        if since_ms <= event.id or (since_ms == ts_ms and not item.order_id):
+            return True
+        end_ms = event.id + self.market.pair(pair).candle_ms - 1
+        return not (self.paper.has_books or item.order_id or item.limit) and since_ms <= end_ms
 
     def _wanted(self, pair: str, item: Resting) -> Decimal | None:
         """Return the quantity that `item` still wants, None when it is gone."""
@@ -80,13 +90,14 @@ class PathMatching(Matching):
         entry = self.desk.orders.get(item.order_id)
         return None if entry is None else entry.order.quantity - entry.order.filled
 
-    def _fill_resting(self, pair: str, item: Resting, how: Execution) -> None:
+    def _fill_resting(self, pair: str, item: Resting, how: Execution) -> Decimal:
+        """Fill `item` and return the quantity executed."""
         if item.order_id:
-            self.fill_order(self.desk.orders[item.order_id], how)
-        else:
-            self.executor.exit(self.desk.holdings[pair], item.reason, how)
-            if pair not in self.desk.holdings:
-                self.waiting.triggers.pop(pair, None)
+            return self.fill_order(self.desk.orders[item.order_id], how)
+        self.executor.exit(self.desk.holdings[pair], item.reason, how)
+        if pair not in self.desk.holdings:
+            self.waiting.triggers.pop(pair, None)
+        return fills.quantity_of(how.levels)
 
     def _waiting_market(self, pair: str, created_until_ms: int) -> Iterable[OpenOrder]:
         return tuple(

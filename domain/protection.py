@@ -32,8 +32,8 @@ def liquidation_price(position: Position) -> Decimal:
     return money.down(exact) if position.direction is Direction.LONG else money.up(exact)
 
 
-def stop_of(position: Position) -> Stop | None:
-    """Return the stop that is reached first: liquidation, stop loss or trailing stop; None when nothing is set."""
+def stops_of(position: Position) -> list[Stop]:
+    """Return what closes the position at a loss: stop loss, trailing stop, liquidation, the first reached first."""
     candidates = []
     if position.stop_loss is not None:
         candidates.append(Stop(position.stop_loss, Reason.STOP_LOSS))
@@ -41,8 +41,7 @@ def stop_of(position: Position) -> Stop | None:
         candidates.append(Stop(position.trailing.stop, Reason.TRAILING_STOP))
     if liquidated := liquidation_price(position):
         candidates.append(Stop(liquidated, Reason.LIQUIDATION))
-    nearest = max if position.direction is Direction.LONG else min
-    return nearest(candidates, key=lambda stop: stop.price, default=None)
+    return sorted(candidates, key=lambda stop: -position.direction.sign * stop.price)
 
 
 def reached(stop: Decimal, price: Decimal, direction: Direction) -> bool:

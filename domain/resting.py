@@ -40,7 +40,7 @@ class Resting:
 
 
 def resting_of(desk: Desk, pair: str) -> Iterator[Resting]:
-    """Yield what waits for prices of `pair`: stop, target, then orders as they were accepted."""
+    """Yield what waits for prices of `pair`: stops, the nearest first, target, then orders as they were accepted."""
     if (holding := desk.holdings.get(pair)) is not None:
         yield from _protection(holding)
     for entry in desk.orders.values():
@@ -61,8 +61,9 @@ def resting_of(desk: Desk, pair: str) -> Iterator[Resting]:
 
 def _protection(holding: Holding) -> Iterator[Resting]:
     position, long = holding.position, holding.position.direction is Direction.LONG
-    if (stop := protection.stop_of(position)) is not None:
-        since_ms = position.opened_ms if stop.reason is Reason.LIQUIDATION else holding.armed_ms
+    since = {Reason.STOP_LOSS: holding.armed_ms, Reason.TRAILING_STOP: holding.trailed_ms}
+    for stop in protection.stops_of(position):
+        since_ms = since.get(stop.reason, position.opened_ms)
         yield Resting(level=stop.price, falls=long, limit=False, since_ms=since_ms, reason=stop.reason)
     if position.take_profit is not None:
         yield Resting(

@@ -47,12 +47,12 @@ def test_the_liquidation_price(direction, margin, price):
 
 def test_the_nearest_stop_counts():
     trailing = Trailing(trigger=D("1"), distance=D("1"), stop=D("96"))
-    assert protection.stop_of(position(stop_loss=D("95"))) == Stop(D("95"), Reason.STOP_LOSS)
-    assert protection.stop_of(position(stop_loss=D("95"), trailing=trailing)) == Stop(D("96"), Reason.TRAILING_STOP)
-    assert protection.stop_of(position(stop_loss=D("80"))).reason is Reason.LIQUIDATION
-    assert protection.stop_of(position(margin="100")) is None
+    assert protection.stops_of(position(stop_loss=D("95")))[0] == Stop(D("95"), Reason.STOP_LOSS)
+    assert protection.stops_of(position(stop_loss=D("95"), trailing=trailing))[0] == Stop(D("96"), Reason.TRAILING_STOP)
+    assert protection.stops_of(position(stop_loss=D("80")))[0].reason is Reason.LIQUIDATION
+    assert protection.stops_of(position(margin="100")) == []
     short = position(Direction.SHORT, stop_loss=D("105"), trailing=replace(trailing, stop=D("104")))
-    assert protection.stop_of(short) == Stop(D("104"), Reason.TRAILING_STOP)
+    assert protection.stops_of(short)[0] == Stop(D("104"), Reason.TRAILING_STOP)
 
 
 @pytest.mark.parametrize(
