@@ -10,7 +10,7 @@ import gevent.event
 import websocket
 
 Frame = dict[str, Any]
-PATIENCE = 10.0
+PATIENCE = 20.0  # on a busy machine
 
 
 def exactly(text: str) -> Frame:

@@ -26,7 +26,7 @@ def wait_for_market(client: Client, pairs: tuple[str, ...] = PAIRS) -> None:
     """Wait until every pair has a price of now."""
     client.first()
     for pair in pairs:
-        client.wait(lambda frame, pair=pair: _priced(frame, pair), seconds=30, what=f"price of {pair}")
+        client.wait(lambda frame, pair=pair: _priced(frame, pair), seconds=60, what=f"price of {pair}")
 
 
 def _priced(frame: Frame, pair: str) -> bool:

@@ -123,7 +123,7 @@ def test_the_bot_panel_shows_all_it_reads_and_its_button_flips(page: OriginalFro
         for pair in list(page.state["positions"]):
             page.close_position(pair)
     assert page.bot_opened[0]["trade_data"]["symbol"] in PAIRS
-    assert page.bot_status["total_trades"] >= 1
+    page.read(until=lambda page, frame: page.bot_status["total_trades"] >= 1)
     assert set(page.bot_status["pair_status"]) == set(PAIRS)
     page.stop_bot()
     page.read(until=lambda page, frame: page.button == "Bot Stopped")
