@@ -33,7 +33,7 @@ class _ToInt(TypeDecoder):
 
 def _encode(value: object) -> object:
     """Encode what the driver does not know. Decimal128 keeps the exponent, so a round trip is exact."""
-    return to_decimal128(value) if isinstance(value, Decimal) else value
+    return _coded(str(value)) if isinstance(value, Decimal) else value
 
 
 CODEC: CodecOptions[JournalDocument] = CodecOptions(

@@ -4,11 +4,13 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn, Protocol, cast
+from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
 import gevent
-from bson import decode_all
+from bson import decode_all, encode
+from bson.codec_options import CodecOptions
 from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
@@ -25,8 +27,19 @@ log = logging.getLogger(__name__)
 
 GENESIS = "0" * 64
 PAGE = 500  # documents decoded without letting others run
-REMEMBERED = 2000  # acknowledged documents kept to heal a server that lost some; about 10 kB each
+REMEMBERED = 2000  # acknowledged documents kept to heal a server that lost some; about 2 kB each
+RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _WITHOUT_SEQ = Head(seq=0, hash=GENESIS)
+
+
+class Sealed(NamedTuple):
+    """A document as it is sent, and sent again: byte for byte."""
+
+    id: str
+    seq: int
+    prev: str
+    hash: str
+    bson: RawBSONDocument
 
 
 class Losses(Protocol):
@@ -48,7 +61,8 @@ class MongoLedger:
         self._projections = MongoProjections(database)
         self._losses = losses
         self._losses_seen = -1  # the head is compared before the first append, too
-        self._acknowledged: deque[JournalDocument] = deque(maxlen=REMEMBERED)
+        self._raw: Collection[RawBSONDocument] = self._journal.with_options(codec_options=RAW)
+        self._acknowledged: deque[Sealed] = deque(maxlen=REMEMBERED)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -128,9 +142,10 @@ class MongoLedger:
         _check_chain(documents)
         losses = self._losses.count
         try:
+            sealed = [encoded(document) for document in documents]
             if losses != self._losses_seen:
                 self._compare_head(documents)
-            self._insert(documents)
+            self._insert(sealed)
         except PyMongoError as error:
             self._losses_seen = -1
             if getattr(error, "code", None) in UNSTORABLE:
@@ -142,7 +157,7 @@ class MongoLedger:
             self._losses_seen = -1
             raise
         self._losses_seen = losses
-        self._acknowledged.extend(documents)
+        self._acknowledged.extend(sealed)
 
     def project(self, collection: str, values: Sequence[tuple[str, int, JournalDocument]]) -> None:
         """Write absolute (_id, seq, value) projections guarded by seq, in the background; losing them is harmless."""
@@ -174,43 +189,43 @@ class MongoLedger:
         except PyMongoError as error:
             _unavailable("read", error)
 
-    def _insert(self, documents: Sequence[JournalDocument]) -> None:
+    def _insert(self, documents: Sequence[Sealed]) -> None:
         """Insert, and read what is there already as the answer to an earlier attempt."""
         rest = list(documents)
         while rest:
             try:
-                self._journal.insert_many([journal_bson(document) for document in rest], ordered=True)
+                self._raw.insert_many([document.bson for document in rest], ordered=True)
                 return
             except BulkWriteError as error:
                 failed = (error.details.get("writeErrors") or [{}])[0]
             code = failed.get("code")
             if code == VALIDATION_FAILED:
-                raise InvariantError(f"the database refused {rest[failed['index']]['_id']!r}: {_rules(failed)}")
+                raise InvariantError(f"the database refused {rest[failed['index']].id!r}: {_rules(failed)}")
             if code != DUPLICATE_KEY:
                 raise LedgerUnavailable(f"the journal was not written (code {code or 'of the write concern'})")
             rest = self._without_stored(rest[failed["index"] :], failed.get("keyPattern") or {})
 
-    def _without_stored(self, documents: list[JournalDocument], key: Mapping[str, object]) -> list[JournalDocument]:
+    def _without_stored(self, documents: list[Sealed], key: Mapping[str, object]) -> list[Sealed]:
         """Return the suffix of `documents` that is still to be stored; the first one collided on `key`."""
         first = documents[0]
-        wanted = {"$or": [{"_id": {"$in": [d["_id"] for d in documents]}}, {"seq": first["seq"]}]}
+        wanted = {"$or": [{"_id": {"$in": [document.id for document in documents]}}, {"seq": first.seq}]}
         stored = {str(d["_id"]): d for d in self._journal.find(wanted, {"seq": True, "hash": True})}
         done = 0
         for document in documents:
-            other = stored.get(str(document["_id"]))
+            other = stored.get(document.id)
             if other is None:
                 break
-            if other["hash"] != document["hash"]:
+            if other["hash"] != document.hash:
                 raise LedgerCorrupt(
-                    f"{document['_id']!r} must have one hash, seq {other['seq']} has {other['hash']} "
-                    f"and {document['hash']} was to be written"
+                    f"{document.id!r} must have one hash, seq {other['seq']} has {other['hash']} "
+                    f"and {document.hash} was to be written"
                 )
             done += 1
         if done:
             return documents[done:]
         if "seq" in key:
-            raise LedgerFenced(f"seq {first['seq']} must be free for {first['_id']!r}, another writer used it")
-        raise LedgerUnavailable(f"{first['_id']!r} is written and not yet durable")
+            raise LedgerFenced(f"seq {first.seq} must be free for {first.id!r}, another writer used it")
+        raise LedgerUnavailable(f"{first.id!r} is written and not yet durable")
 
     def _compare_head(self, documents: Sequence[JournalDocument]) -> None:
         """Check that the stored journal ends where `documents` begin, or with a prefix of them."""
@@ -227,12 +242,8 @@ class MongoLedger:
 
     def _put_back(self, found: Head, expected: Head) -> None:
         """Store again what the server acknowledged and lost, from memory, byte for byte."""
-        lost = [document for document in self._acknowledged if _seq(document) > found.seq]
-        whole = (
-            len(lost) == expected.seq - found.seq
-            and lost[0]["prev"] == found.hash
-            and lost[-1]["hash"] == expected.hash
-        )
+        lost = [document for document in self._acknowledged if document.seq > found.seq]
+        whole = len(lost) == expected.seq - found.seq and lost[0].prev == found.hash and lost[-1].hash == expected.hash
         if not whole:
             raise LedgerCorrupt(f"the journal must end with seq {expected.seq}, it ends with {found.seq}")
         log.error("the database lost acknowledged events %s to %s: they are stored again", found.seq + 1, expected.seq)
@@ -247,6 +258,17 @@ class MongoLedger:
             seq = _seq(other)
             if ours.get(seq) != other["hash"]:
                 raise LedgerFenced(f"seq {seq} must be written by this desk, another writer used it")
+
+
+def encoded(document: JournalDocument) -> Sealed:
+    """Return `document` as it is sent."""
+    return Sealed(
+        id=str(document["_id"]),
+        seq=cast("int", document["seq"]),
+        prev=str(document["prev"]),
+        hash=str(document["hash"]),
+        bson=RawBSONDocument(encode(journal_bson(document), codec_options=CODEC), RAW),
+    )
 
 
 def _check_chain(documents: Sequence[JournalDocument]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from adapters.mongo import MongoStores
 from adapters.mongo_codec import journal_bson
+from adapters.mongo_ledger import encoded
 from adapters.mongod import EmbeddedMongod
 from domain.errors import InvariantError, LedgerCorrupt, LedgerFenced, LedgerUnavailable
 from domain.journal import seal, verify
@@ -142,7 +143,7 @@ def test_a_batch_that_is_no_chain_is_not_written(stores):
 def test_the_database_itself_refuses_floats_nulls_and_unbalanced_postings(stores, spoiled):
     good = deposits(1)[0]
     with pytest.raises(InvariantError, match="the database refused 'deposit:1'"):
-        stores.ledger._insert([{**good, **spoiled}])
+        stores.ledger._insert([encoded({**good, **spoiled})])
     assert stored_ids(stores) == []
     stores.ledger.append([good])
 
