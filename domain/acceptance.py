@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from domain import command_values, fills, filters, journal, money, protection
 from domain.command_values import bad
@@ -15,6 +16,9 @@ from domain.postings import CASH
 from domain.trading import Direction, Order, OrderStatus, OrderType, Position, Refusal, Side
 
 BPS = Decimal(10_000)
+MAX_NUM_ORDERS = 200  # limit and stop orders of one pair that may rest: Binance's MAX_NUM_ORDERS
+MOST_ORDERS = 5000  # open orders of all pairs: a checkpoint holds them, and must fit into one document
+LATE_MARGIN_MS = 5000  # an opening order may be as late as a price may be stale, and this much more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +137,7 @@ def amended(command: AmendProtection, situation: Situation) -> tuple[Decimal | N
     )
 
 
-@dataclass(slots=True)
+@dataclass
 class _Acceptance:
     """The checks of one SubmitOrder, sharing what they find out."""
 
@@ -148,12 +152,19 @@ class _Acceptance:
     def position(self) -> Position | None:
         return self.situation.desk.position(self.command.pair)
 
-    @property
+    @cached_property
     def closable(self) -> Decimal:
-        """The quantity of the position that this side reduces, base."""
-        position = self.position
-        opposite = position is not None and position.direction.side is not self.command.side
-        return position.quantity if position is not None and opposite else ZERO
+        """The quantity of the position that this order can count on to reduce, base.
+
+        What orders of this side that wait will reduce is theirs; an order that only reduces can open nothing, so it
+        may compete with them.
+        """
+        position, command = self.position, self.command
+        if position is None or position.direction.side is command.side:
+            return ZERO
+        if command.reduce_only:
+            return position.quantity
+        return max(position.quantity - waiting_quantity(self.situation.desk, command.pair, command.side), ZERO)
 
     def decide(self) -> Accepted | Refused:
         command, rules = self.command, self.view.rules
@@ -192,13 +203,15 @@ class _Acceptance:
             return refused
         if price is not None and command.order_type is OrderType.STOP and (refused := self._check_trigger(price)):
             return refused
+        if command.order_type is not OrderType.MARKET and (refused := self._check_number()):
+            return refused
         if command.reduce_only or quantity <= self.closable:
             return None
         if not self.situation.ledger_available:
             return Refused(
                 Refusal.LEDGER_UNAVAILABLE, "the ledger must be available for new risk, the database is away"
             )
-        if refused := self.situation.market.untradable(command.pair, self.situation.now_ms):
+        if refused := self._check_age() or self.situation.market.untradable(command.pair, self.situation.now_ms):
             return refused
         assert reference is not None  # untradable() refused it otherwise
         if quantity * reference > filters.LARGEST:
@@ -211,6 +224,29 @@ class _Acceptance:
             or self._check_slippage(quantity)
             or self._check_balance(quantity, price, reference)
         )
+
+    def _check_number(self) -> Refused | None:
+        """Refuse to rest one order too many."""
+        pair, orders = self.command.pair, self.situation.desk.orders
+        resting = sum(
+            entry.order.pair == pair and entry.order.order_type is not OrderType.MARKET for entry in orders.values()
+        )
+        if resting < MAX_NUM_ORDERS:
+            return None
+        sentence = f"MAX_NUM_ORDERS: fewer than {MAX_NUM_ORDERS} orders of {pair} must be open, {resting} are"
+        return Refused(Refusal.FILTER_FAILURE, sentence)
+
+    def _check_age(self) -> Refused | None:
+        """Refuse an entry that was decided too long ago, and one order more than the desk can keep."""
+        market, now_ms = self.situation.market, self.situation.now_ms
+        limit_ms, age_ms = market.patience_ms(self.command.pair) + LATE_MARGIN_MS, now_ms - self.command.submitted_ms
+        if age_ms > limit_ms:
+            sentence = f"the order must be at most {limit_ms / 1000:g} s old, was {age_ms / 1000:g} s"
+            return Refused(Refusal.STALE_PRICE, sentence)
+        if (count := len(self.situation.desk.orders)) >= MOST_ORDERS:
+            sentence = f"MAX_NUM_ORDERS: fewer than {MOST_ORDERS} orders must be open on this desk, {count} are"
+            return Refused(Refusal.FILTER_FAILURE, sentence)
+        return None
 
     def _check_positions(self) -> Refused | None:
         """Bots that decide in the same moment do not see each other's orders: the most open positions hold here."""
@@ -275,7 +311,7 @@ class _Acceptance:
         need = self._need(quantity - self.closable, reference if price is None else price)
         free = self.situation.desk.balance(CASH, self.situation.paper.quote)
         free -= waiting_need(self.situation)
-        if self.command.order_type is not OrderType.LIMIT:  # a limit sets its cash aside before it closes anything
+        if self.command.order_type is OrderType.MARKET:  # others set their cash aside before they close anything
             free += self._freed(reference)
         if need <= free:
             return None
@@ -294,11 +330,11 @@ class _Acceptance:
         return need_of(opening, price, command.leverage, self.situation.paper)
 
     def _freed(self, price: Decimal) -> Decimal:
-        """What closing the opposite position first would bring, at `price`."""
+        """What closing of the opposite position first would bring, at `price`."""
         position = self.position
         if position is None or not self.closable:
             return ZERO
-        closed = fills.close_fill(position, ((price, position.quantity),), fee_rate=self.situation.paper.taker_fee)
+        closed = fills.close_fill(position, ((price, self.closable),), fee_rate=self.situation.paper.taker_fee)
         return max(closed.margin + closed.pnl, ZERO) - closed.fee
 
     def _accepted(self, quantity: Decimal, price: Decimal | None) -> Accepted:
@@ -308,7 +344,7 @@ class _Acceptance:
         given = command.stop_loss is not None or command.take_profit is not None or command.trailing is not None
         warnings = ("stop_loss and take_profit are ignored: the order only reduces",) if given and not opening else ()
         held = ZERO
-        if limit and opening and price is not None:
+        if opening and price is not None:
             fee = self.situation.paper.taker_fee
             held = fills.hold_of(opening, price, leverage=command.leverage, taker_fee=fee)
         order = Order(
@@ -319,7 +355,7 @@ class _Acceptance:
             quantity=quantity,
             filled=ZERO,
             status=OrderStatus.OPEN,
-            reduce_only=command.reduce_only,
+            reduce_only=not opening,  # what was not checked as an entry never becomes one
             source=command.source,
             leverage=command.leverage,
             created_ms=min(command.submitted_ms, self.situation.now_ms),
@@ -342,19 +378,31 @@ def need_of(quantity: Decimal, price: Decimal, leverage: int, paper: PaperRules)
     return fills.hold_of(quantity, price, leverage=leverage, taker_fee=paper.taker_fee)
 
 
+def waiting_quantity(desk: Desk, pair: str, side: Side) -> Decimal:
+    """Return what open orders of that pair and side may still execute, base."""
+    orders = (entry.order for entry in desk.orders.values())
+    return sum((each.quantity - each.filled for each in orders if each.pair == pair and each.side is side), ZERO)
+
+
 def waiting_need(situation: Situation) -> Decimal:
-    """Return what accepted market orders that wait for their book will need, at today's prices."""
-    need = ZERO
-    desk, market = situation.desk, situation.market
+    """Return what accepted market orders that wait for their book will need, at today's prices.
+
+    Orders share what there is to reduce in the order they came.
+    """
+    need, desk = ZERO, situation.desk
+    reducible = {pair: holding.position.quantity for pair, holding in desk.holdings.items()}
     for entry in desk.orders.values():
         order = entry.order
-        if order.order_type is not OrderType.MARKET or order.reduce_only:
-            continue
+        opening = order.quantity - order.filled
         position = desk.position(order.pair)
-        price = market.pair(order.pair).reference(order.side)
-        reduces = position.quantity if position is not None and position.direction.side is not order.side else ZERO
-        opening = order.quantity - order.filled - reduces
-        if price is not None and opening > 0:
+        if position is not None and position.direction.side is not order.side:
+            reduces = min(opening, reducible[order.pair])
+            reducible[order.pair] -= reduces
+            opening -= reduces
+        if order.order_type is not OrderType.MARKET or order.reduce_only or opening <= 0:
+            continue
+        price = situation.market.pair(order.pair).reference(order.side)
+        if price is not None:
             need += need_of(opening, price, order.leverage, situation.paper)
     return need
 

@@ -148,4 +148,10 @@ def _values(control: Control) -> tuple[object, ...]:
 
 def _is_text(value: str, longest: int) -> bool:
     """Return whether `value` has 1 to `longest` characters, each of which UTF-8 can write."""
-    return 0 < len(value) <= longest and not any("\ud800" <= character <= "\udfff" for character in value)
+    if not 0 < len(value) <= longest:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return True

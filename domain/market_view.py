@@ -86,10 +86,14 @@ class MarketView:
         if state is not MarketState.LIVE:
             found = "silent" if state is None else state.value
             return Refused(Refusal.STALE_PRICE, f"the market of {pair} must be live, was {found}")
-        limit_ms = self.stale_after_ms if self.has_books else self.stale_after_ms + view.candle_ms
+        limit_ms = self.patience_ms(pair)
         if (age_ms := now_ms - view.newest_ms) > limit_ms:
             return Refused(
                 Refusal.STALE_PRICE,
                 f"the newest price of {pair} must be at most {limit_ms / 1000:g} s old, was {age_ms / 1000:g} s",
             )
         return None
+
+    def patience_ms(self, pair: str) -> int:
+        """Return how old a price of `pair` may be; where candles are all there is, their length comes on top."""
+        return self.stale_after_ms if self.has_books else self.stale_after_ms + self.pair(pair).candle_ms

@@ -339,6 +339,20 @@ def test_a_position_is_closed_with_its_own_message(world):
     assert told[0].data.realized_pnl == D(10)
 
 
+def test_an_order_of_a_client_that_only_reduces_is_told_as_a_trade(world):
+    world.ask(buy(side=Side.SELL, trade_id="sale"))
+    done = order("sale", side=Side.SELL, reduce_only=True, status=OrderStatus.FILLED)
+    world.send(filled(2, order_=done, trade_=trade(2, "sale", side=Side.SELL), closed_=closed(2)))
+    told = [(item.kind, item.to) for item in world.said() if item.kind in ("position_closed", "trade_executed")]
+    assert told == [("trade_executed", None), ("trade_executed", "s1")]
+
+
+def test_a_resting_order_of_a_client_that_only_reduces_is_told_as_a_trade(world):
+    done = order("sale", side=Side.SELL, reduce_only=True, status=OrderStatus.FILLED, order_type=OrderType.LIMIT)
+    world.send(filled(2, order_=done, trade_=trade(2, "sale", side=Side.SELL), closed_=closed(2)))
+    assert "trade_executed" in world.kinds()
+
+
 def test_a_stop_of_a_manual_position_is_told_as_a_close(world):
     stop = order("stop_loss:BTCUSDT:2", side=Side.SELL, reduce_only=True, source=OrderSource.EXCHANGE)
     sold = trade(4, "stop_loss:BTCUSDT:2", source=OrderSource.EXCHANGE, reason=Reason.STOP_LOSS)
