@@ -426,7 +426,9 @@ class BinanceSource:
         """Begin anew after a failure nobody foresaw: a source that silently stands still would be worse."""
         try:
             job(*args)
-        except Exception:
+        except (gevent.GreenletExit, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # a leaked gevent.Timeout is no Exception
             log.exception("The connection to the exchange failed")
             again = _again(LONGEST_WAIT_SECONDS)
             self._say(MarketState.UNREACHABLE, f"the connection failed by an internal error; {again}")

@@ -115,10 +115,6 @@ class BinanceRest:
                 return
             query = {"symbol": pair, "fromId": page[-1].a + 1, "limit": PAGE}
 
-    def depth(self, pair: str, limit: int = 100) -> wire.Depth:
-        """Return the best `limit` levels of the book."""
-        return self._get("depth", {"symbol": pair, "limit": limit}, wire.Depth, weight=_depth_weight(limit))
-
     def tickers(self, pairs: tuple[str, ...]) -> list[wire.RestTicker]:
         """Return the 24 h statistics of `pairs`, which the exchange must all list."""
         query = {"symbols": msgspec.json.encode(pairs).decode()}
@@ -267,7 +263,3 @@ def _cause(error: requests.RequestException, timeout_seconds: float) -> str:
     if "refused" in text:
         return "connection refused"
     return "connection failed" if isinstance(error, requests.ConnectionError) else type(error).__name__
-
-
-def _depth_weight(limit: int) -> int:
-    return 5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1000 else 250

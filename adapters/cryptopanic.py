@@ -1,5 +1,8 @@
 """CryptoPanic's posts, API v2 (and the field names of v1). Needs a key; the key stands in no message and no log."""
 
+import math
+import time
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -10,7 +13,7 @@ from adapters.http import get
 from domain.errors import SourceUnavailable
 from domain.ports import RawHeadline
 
-MIN_SECONDS_BETWEEN_CALLS = 30  # results are cached on their side
+MIN_SECONDS_BETWEEN_CALLS = 30  # results are cached on their side: an earlier call is answered with the last page
 
 
 class CryptoPanicSource:
@@ -18,15 +21,39 @@ class CryptoPanicSource:
 
     name = "cryptopanic"
 
-    def __init__(self, *, url: str, key: SecretStr, currencies: tuple[str, ...], timeout_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        key: SecretStr,
+        currencies: tuple[str, ...],
+        timeout_seconds: float = 10.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._url = url.rstrip("/") + "/posts/"
         self._key = key
         self._currencies = currencies
         self._timeout_seconds = timeout_seconds
         self._session = requests.Session()
+        self._monotonic = monotonic
+        self._called = -math.inf  # when, by `monotonic`
+        self._came: tuple[RawHeadline, ...] | str = ""  # what that call brought: stories, or what went wrong
 
     def fetch(self) -> tuple[RawHeadline, ...]:
-        """Return the newest stories. Raises SourceUnavailable."""
+        """Return the newest stories, as of at most MIN_SECONDS_BETWEEN_CALLS ago. Raises SourceUnavailable."""
+        left = self._called + MIN_SECONDS_BETWEEN_CALLS - self._monotonic()
+        if left <= 0:
+            self._called = self._monotonic()
+            try:
+                self._came = self._fetch()
+            except SourceUnavailable as error:
+                self._came = str(error)
+                raise
+        elif isinstance(self._came, str):
+            raise SourceUnavailable(self._came, retry_after_seconds=left)
+        return self._came
+
+    def _fetch(self) -> tuple[RawHeadline, ...]:
         params = {
             "auth_token": self._key.get_secret_value(),
             "public": "true",
@@ -40,7 +67,7 @@ def parse_posts(body: bytes) -> tuple[RawHeadline, ...]:
     """Return the stories of one page; posts without a title are left out. Raises SourceUnavailable."""
     try:
         page = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise SourceUnavailable("cryptopanic did not answer in JSON") from None
     results = page.get("results") if isinstance(page, dict) else None
     if not isinstance(results, list):

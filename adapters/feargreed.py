@@ -30,7 +30,7 @@ def parse_index(body: bytes) -> FearGreed:
         newest = msgspec.json.decode(body)["data"][0]
         value, at_ms = int(newest["value"]), int(newest["timestamp"]) * 1000
         label = str(newest["value_classification"])[:40]
-    except (msgspec.DecodeError, KeyError, IndexError, TypeError, ValueError):
+    except (msgspec.DecodeError, RecursionError, KeyError, IndexError, TypeError, ValueError):
         raise SourceUnavailable("fear & greed answered in another shape than documented") from None
     if not 0 <= value <= 100:
         raise SourceUnavailable(f"fear & greed must be in 0..100, was {value}")

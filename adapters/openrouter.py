@@ -14,6 +14,7 @@ import gevent
 import openai
 
 from adapters.openrouter_answers import Reading, error_reading, read_body
+from adapters.openrouter_bounds import AnswerTooLong, bounded_client
 from adapters.openrouter_prices import PRICE_HEADROOM, Price, PriceList
 from domain.budget import MAX_TRIES
 from domain.ports import ModelAnswer
@@ -43,6 +44,7 @@ class OpenRouterEndpoint:
             api_key=api_key or "none",
             max_retries=0,
             default_headers={"X-Title": "Quorum"},
+            http_client=bounded_client(),
         )
         self._prices = PriceList(self._client)
 
@@ -130,6 +132,8 @@ class OpenRouterEndpoint:
             return Reading(outcome="timeout", detail=f"no answer within {timeout_seconds:g} s", transient=True)
         except openai.APIConnectionError as error:
             return _unreachable(error)
+        except AnswerTooLong as error:
+            return Reading(outcome="error", detail=str(error))
 
     def _answer(self, model: str, tries: Sequence[Reading], *, latency_ms: int) -> ModelAnswer:
         last = tries[-1]

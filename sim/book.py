@@ -29,10 +29,6 @@ class Book(NamedTuple):
     asks: list[Level]
 
 
-def grid_of(at_ms: int) -> int:
-    return at_ms // GRID_MS
-
-
 class BookMaker:
     """Makes the books of one pair."""
 

@@ -14,7 +14,6 @@ from sim.http import Answer, Dropped, Request, json_answer
 from sim.personas import fitted, opinions
 from sim.scripts import GOOD, Scripts, Step
 
-PREFIXES = ("/api/v1", "/v1")
 CREATED = 1_735_689_600
 # id: USD per million prompt tokens and per million completion tokens, provider
 PRICES: dict[str, tuple[str, str, str]] = {

@@ -8,6 +8,7 @@ from itertools import pairwise
 import gevent
 import pytest
 
+from adapters import binance
 from adapters.binance import BinanceSource
 from adapters.clock import SystemClock
 from adapters.weight_governor import WeightGovernor
@@ -89,6 +90,27 @@ def connected(peers, world: World, **options) -> Iterator[Connection]:
         eventually(lambda: made.states()[-1:] == [MarketState.LIVE])
         eventually(lambda: all(made.trade_ids(pair) for pair in PAIRS))
         yield made
+    finally:
+        made.source.stop()
+
+
+@pytest.mark.parametrize("leaked", [RuntimeError("nobody foresaw it"), gevent.Timeout(9)], ids=["error", "timeout"])
+def test_whatever_ends_a_connection_from_inside_it_begins_anew(peers, world: World, monkeypatch, leaked):
+    monkeypatch.setattr(binance, "LONGEST_WAIT_SECONDS", 0.05)
+    made = Connection(peers, rest=(world.rest_url,), streams=(world.stream_url,))
+    broken = [leaked]
+    connect = made.source._connect
+
+    def break_once():
+        if broken:
+            raise broken.pop()
+        connect()
+
+    monkeypatch.setattr(made.source, "_connect", break_once)
+    made.source.start()
+    try:
+        eventually(lambda: made.states()[-1:] == [MarketState.LIVE])
+        assert made.states()[0] is MarketState.UNREACHABLE
     finally:
         made.source.stop()
 

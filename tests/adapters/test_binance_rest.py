@@ -102,9 +102,8 @@ def test_aggregates_come_page_by_page_and_carry_trade_ids(world: World):
     ]
 
 
-def test_depth_and_day_statistics(world: World):
+def test_day_statistics(world: World):
     asked = rest(world.rest_url)
-    assert len(asked.depth("BTCUSDT", 20).bids) == 20
     assert {ticker.symbol for ticker in asked.tickers(("BTCUSDT", "ETHUSDT"))} == {"BTCUSDT", "ETHUSDT"}
 
 

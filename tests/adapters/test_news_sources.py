@@ -147,6 +147,30 @@ def test_the_key_stands_in_no_error(site):
     assert "k3y-of-ours" not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
+def test_posts_are_asked_for_at_most_every_thirty_seconds(site):
+    now = [100.0]
+    source = CryptoPanicSource(url=site.url, key=SecretStr("k"), currencies=("BTC",), monotonic=lambda: now[0])
+    site.answer = ("200 OK", [], b'{"results":[{"title":"A"}]}')
+    first = source.fetch()
+    now[0] += 29
+    site.answer = ("200 OK", [], b'{"results":[{"title":"B"}]}')
+    assert source.fetch() == first
+    now[0] += 1
+    assert [story.title for story in source.fetch()] == ["B"]
+    assert len(site.seen) == 2
+
+
+def test_a_failed_call_is_not_repeated_at_once_either(site):
+    now = [100.0]
+    source = CryptoPanicSource(url=site.url, key=SecretStr("k"), currencies=("BTC",), monotonic=lambda: now[0])
+    site.answer = ("503 Away", [], b"")
+    for _ in range(2):
+        with pytest.raises(SourceUnavailable, match="HTTP 503") as caught:
+            source.fetch()
+    assert caught.value.retry_after_seconds == 30
+    assert len(site.seen) == 1
+
+
 def test_posts_of_both_versions_are_read():
     v2 = b"""{"next":null,"results":[{"title":"A","description":"d","published_at":"2026-01-01T00:00:00Z","source":null,
       "original_url":"https://a.example","instruments":[{"code":"BTC"}],"votes":{"positive":3,"negative":1}},
@@ -158,7 +182,7 @@ def test_posts_of_both_versions_are_read():
     assert (second.source, second.published_ms) == ("S", None)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"results": 3}', b"<html>"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"results": 3}', b"<html>", b"[" * 100_000])
 def test_other_shapes_of_posts_are_unavailable(body):
     with pytest.raises(SourceUnavailable):
         parse_posts(body)
@@ -181,6 +205,7 @@ def test_the_index_is_read(site):
         b'{"data":[]}',
         b'{"data":[{"value":"x"}]}',
         b'{"data":[{"value":"101","value_classification":"?","timestamp":"1"}]}',
+        b"[" * 100_000,
     ],
 )
 def test_other_shapes_of_the_index_are_unavailable(body):

@@ -1,5 +1,6 @@
 """The model endpoint against recorded exchanges, hostile answers and the simulated OpenRouter, on real sockets."""
 
+import gzip
 import json
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import gevent
 import pytest
 from gevent.pywsgi import WSGIServer
 
-from adapters import openrouter
+from adapters import openrouter, openrouter_bounds
 from adapters.openrouter import OpenRouterEndpoint
 from adapters.openrouter_answers import read_body
 from adapters.openrouter_prices import read_prices
@@ -155,6 +156,47 @@ def test_a_second_try_may_succeed(server: Server, endpoint: OpenRouterEndpoint) 
     _play_recorded(server, "usage_with_cost")
     answer = _ask(endpoint)
     assert (answer.outcome, answer.cost_usd) == ("ok", Decimal("0.00435825"))
+
+
+# --- how much of an answer is read ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openrouter_bounds, "MAX_ANSWER", 1024 * 1024)
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_answer_that_is_too_long_is_an_error(status: int, server: Server, endpoint: OpenRouterEndpoint) -> None:
+    server.play(status, _completion("x" * 1024 * 1024))
+    answer = _ask(endpoint)
+    assert (answer.outcome, answer.text, answer.cost_usd) == ("error", "", None)
+    assert answer.detail == "an answer must have at most 1 MiB, was longer"
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_compressed_answer_is_measured_as_it_unfolds(server: Server, endpoint: OpenRouterEndpoint) -> None:
+    server.plays.append((200, gzip.compress(b" " * 2 * 1024 * 1024), {"content_encoding": "gzip"}))
+    assert _ask(endpoint).detail == "an answer must have at most 1 MiB, was longer"
+
+
+def test_a_compressed_answer_is_read(server: Server, endpoint: OpenRouterEndpoint) -> None:
+    body = json.dumps(_completion("{}")).encode()
+    server.plays.append((200, gzip.compress(body), {"content_encoding": "gzip"}))
+    assert _ask(endpoint).outcome == "ok"
+
+
+@pytest.mark.parametrize("encoding", ["zstd", "br"])
+def test_other_compressions_are_not_unpacked(encoding: str, server: Server, endpoint: OpenRouterEndpoint) -> None:
+    server.plays.append((200, b"x", {"content_encoding": encoding}))
+    assert _ask(endpoint).detail == f"an answer must come plain or as gzip, was '{encoding}'"
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_price_list_that_is_too_long_leaves_prices_unknown(server: Server, endpoint: OpenRouterEndpoint) -> None:
+    server.prices = {**PRICES, "more": "x" * 1024 * 1024}
+    assert endpoint.max_cost_usd(model="openai/gpt-5-mini", prompt_tokens=1, max_completion_tokens=1) == CAP
 
 
 # --- what is sent -----------------------------------------------------------------------------------------------------
