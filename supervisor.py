@@ -81,6 +81,7 @@ BANNERS = {
 }
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS, EXIT_LEDGER = 0, 1, 2, 3
 ANCHOR_SECONDS = 60.0
+ARCHIVE_AHEAD = 2000  # documents that virtual time may be ahead of the database
 STOP_SECONDS = 9.0
 
 log = logging.getLogger("supervisor")
@@ -365,7 +366,7 @@ class Desk:
     def _quiet(self) -> bool:
         endpoint = self.outside.endpoint
         calls = endpoint.pending if isinstance(endpoint, OpenRouterEndpoint) else 0
-        return calls == 0 and self.directory.quiet()
+        return calls == 0 and self.stores.archive.pending < ARCHIVE_AHEAD and self.directory.quiet()
 
     # --- actors
 
