@@ -45,7 +45,7 @@ class MongoArchive:
             del self._queue[self._writing]  # not one that is on its way
             self.dropped += 1
             if self.dropped % 1000 == 1:
-                log.warning("The database takes too little or is away: %s archive documents dropped so far", self.dropped)
+                log.warning("The database is away or too slow: %s archive documents dropped so far", self.dropped)
         self._queue.append((collection, kept))
         self._writer.wake()
 
