@@ -11,6 +11,7 @@ import gevent
 from actors.base import Actor
 from actors.catch_up import CatchUp, slices
 from actors.known_commands import KnownCommands
+from actors.latencies import Latencies, NotMeasured
 from actors.ledger_writer import BATCH, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, LedgerWriter
 from domain import acceptance, command_values, documents, execution, recovery, repeats
 from domain.acceptance import PaperRules
@@ -54,7 +55,7 @@ from domain.messages import (
     TimerFired,
     TradePrinted,
 )
-from domain.ports import Archive, Clock, JournalDocument, LedgerStore, Peers, Timers
+from domain.ports import Archive, Clock, JournalDocument, LedgerStore, Measures, Peers, Timers
 from domain.projections import Projections, projections
 from domain.trading import Account, Control, MarketEvent, OrderSource, OrderStatus, Reason, Refusal
 from settings import Settings
@@ -111,6 +112,7 @@ class BrokerActor(Actor):
         archive: Archive,
         has_books: bool,
         source: Source,
+        measures: Measures | None = None,
         on_death: Callable[[str, str, str], None] | None = None,
     ) -> None:
         super().__init__(name="broker", on_death=on_death)
@@ -122,6 +124,7 @@ class BrokerActor(Actor):
         self._archive = archive
         self._has_books = has_books
         self._source = source
+        self._latencies = Latencies(NotMeasured() if measures is None else measures)
         self._exchange: Exchange | None = None  # None until recovered
         self._writer: LedgerWriter | None = None
         self._early: deque[object] = deque()
@@ -458,7 +461,10 @@ class BrokerActor(Actor):
             case BookChanged(pair=pair, book=book):
                 exchange.on_book(pair, book, now_ms)
             case TradePrinted(pair=pair, trade=trade, catch_up=catch_up):
+                if not catch_up:
+                    self._latencies.traded(pair, self.mail_arrived())
                 exchange.on_trade(pair, trade, catch_up=catch_up, now_ms=now_ms)
+                self._latencies.waits(pair, exchange.by_book.waits(pair))
             case CandleOpened(pair=pair, open_ms=open_ms, price=price):
                 if not self._has_books:
                     exchange.on_candle_opened(pair, open_ms, price, now_ms)
@@ -586,6 +592,7 @@ class BrokerActor(Actor):
     def _collect(self, exchange: Exchange, writer: LedgerWriter) -> None:
         if exchange.pending:
             self._known_commands.forget(document["_id"] for document in exchange.pending)
+            self._latencies.made(exchange.pending, self.mail_arrived())
             writer.add(exchange.pending)
             exchange.pending.clear()
         for message in exchange.messages:
@@ -657,6 +664,7 @@ class BrokerActor(Actor):
 
     def _stored(self, writer: LedgerWriter) -> None:
         batch = writer.stored()
+        self._latencies.stored(batch)
         self._project(projections(batch))
         writer.announce_stored()
         self._peers.tell("hub", LedgerAdvanced(seq=writer.stored_seq, hash=writer.stored_hash, available=True))

@@ -59,6 +59,7 @@ class Inbox:
         self.bound = bound
         self.conflated = self.dropped = self.handled = 0
         self.waiting = False  # the actor waits for mail: it is not inside a handler
+        self.arrived = 0.0  # time.monotonic() when the message taken last was put
         self._queue: deque[tuple[Hashable, list[Any], float]] = deque()
         self._latest: dict[Hashable, list[Any]] = {}
         self._ready = gevent.event.Event()
@@ -86,7 +87,7 @@ class Inbox:
             self._ready.clear()
             self._ready.wait()
         self.waiting = False
-        key, slot, _ = self._queue.popleft()
+        key, slot, self.arrived = self._queue.popleft()
         if key is not None:
             del self._latest[key]
         self.handled += 1
@@ -121,6 +122,11 @@ class GeventActor(pykka.ThreadingActor):
         """Return the oldest `most` messages that wait for this actor, without taking them."""
         assert isinstance(self.actor_inbox, Inbox)
         return self.actor_inbox.waiting_messages(most)
+
+    def mail_arrived(self) -> float:
+        """Return when the message that is handled now arrived, by time.monotonic()."""
+        assert isinstance(self.actor_inbox, Inbox)
+        return self.actor_inbox.arrived
 
     def _start_actor_loop(self) -> None:
         self.greenlet = gevent.spawn(self._actor_loop)

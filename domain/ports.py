@@ -131,6 +131,22 @@ class ModelAnswer:
     http_status: int | None = None  # None: no HTTP answer at all
 
 
+class Measures(Protocol):
+    """Where latencies go that nobody decides by: for the metrics. Each returns at once and never fails."""
+
+    def order_durable(self, seconds: float) -> None:
+        """Note how long an order took from its arrival at the broker until it was stored."""
+        ...
+
+    def stop_durable(self, seconds: float) -> None:
+        """Note how long a stop took from the arrival of the trade that reached it until its fill was stored."""
+        ...
+
+    def model_called(self, model: str, answer: ModelAnswer) -> None:
+        """Note one whole model call; `model` as it was asked for."""
+        ...
+
+
 class ModelEndpoint(Protocol):
     """One OpenAI-compatible endpoint."""
 
