@@ -47,8 +47,9 @@ class BookMatching(Matching):
         for item in resting_of(self.desk, pair):
             if item.limit or not item.at(trade.price):
                 continue
-            if item.order_id and trade.traded_ms < self.reaches(item.since_ms):
-                continue  # it was on its way to the exchange
+            since_ms = self.reaches(item.since_ms) if item.order_id else self.since(item.since_ms)
+            if trade.traded_ms < since_ms:
+                continue  # it was not there yet
             deadline_ms = self.now_ms + BOOK_WAIT_MS
             if item.order_id:
                 self.waiting.triggered.setdefault(item.order_id, Trigger(item.reason, trade.price, event, deadline_ms))
@@ -120,17 +121,22 @@ class BookMatching(Matching):
         return best * (1 + order.side.sign * order.max_slippage_bps / BPS)
 
     def _exit_by_book(self, pair: str, trigger: Trigger) -> None:
-        """Close at what the book offers; what it cannot fill goes on with the next book."""
+        """Close at what the book offers; what it cannot fill waits for the next one, a second from each anew."""
         holding = self.desk.holdings[pair]
         position = holding.position
         side = position.direction.side.opposite
-        walked = self.market.pair(position.pair).walked
+        walked = self.market.pair(pair).walked
         assert walked is not None
         if levels := walked.walk(side, position.quantity):
             walked.consume(side, levels)
-            self.executor.exit(holding, trigger.reason, self._by_book(position.pair, levels, "taker"))
-        if position.pair not in self.desk.holdings:
-            self.waiting.triggers.pop(position.pair, None)
+            how = self._by_book(pair, levels, "taker")
+            self.executor.exit(holding, trigger.reason, how)
+            trigger = replace(trigger, price=levels[-1][0], event=how.event, walked=True)
+        if pair not in self.desk.holdings:
+            self.waiting.triggers.pop(pair, None)
+        elif trigger.walked:
+            deadline_ms = walked.book.received_ms + BOOK_WAIT_MS
+            self.waiting.triggers[pair] = replace(trigger, deadline_ms=deadline_ms)
 
     def _take_profit(self, holding: Holding) -> None:
         position = holding.position

@@ -11,10 +11,11 @@ class Trigger:
     """A stop that was reached and waits for its book."""
 
     reason: Reason
-    price: Decimal
-    event: MarketEvent  # the trade that reached it
+    price: Decimal  # of the trade that reached it; once books filled a part, the worst price they gave
+    event: MarketEvent  # that trade, or that book
     deadline_ms: int
     opened_seq: int = 0  # of the position it closes; 0 for a stop order
+    walked: bool = False  # a book filled a part
 
 
 @dataclass(slots=True)
