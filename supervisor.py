@@ -27,6 +27,7 @@ from pydantic import SecretStr
 from pykka import ActorRef
 
 from actors.analyst import AnalystActor
+from actors.background_audit import BackgroundAudit
 from actors.bot import BotActor
 from actors.broker import BrokerActor
 from actors.directory import Directory, Handle, PeersOf, Unavailable
@@ -69,6 +70,7 @@ from domain.messages import ActorStatusChanged, RecordSettings, ReloadSettings, 
 from domain.ports import Clock, MarketSource, ModelEndpoint, MoodSource, NewsSource
 from settings import Settings, as_decided, as_flat, diff, load_settings, needs_restart, settings_hash
 from sim.world import World
+from web.measures import MeasuresKept
 from web.metrics import ActorFigures, DeskFigures
 from web.server import WebServer
 
@@ -243,6 +245,8 @@ class Desk:
         self._notifier = Notifier.from_environment()
         self._supervisor: ActorRef[Any] | None = None
         self._web: WebServer | None = None
+        self._measures = MeasuresKept()
+        self._audit: BackgroundAudit | None = None
 
     @property
     def address(self) -> str:
@@ -265,9 +269,15 @@ class Desk:
         self.database = self.settings.storage.database + SUFFIXES[source]
         self._open_stores(uri)
         self.outside = self._outside(source)
+        if isinstance(self.outside.endpoint, OpenRouterEndpoint):
+            self.outside.endpoint.on_called = self._measures.model_called
         self._start_web()
         self._start_actors()
         self._spawn(self._anchor)
+        self._audit = BackgroundAudit(
+            store=self.stores.ledger, archive=self.stores.archive, peers=self.directory, clock=SystemClock()
+        )
+        self._spawn(self._audit.run)
         if isinstance(self.outside.timers, VirtualTimers):
             self._spawn(self._drive)
         self._notifier.ready()
@@ -409,6 +419,7 @@ class Desk:
                     archive=archive,
                     has_books=outside.market.has_books,
                     source=outside.source,
+                    measures=self._measures,
                 ),
                 start_seconds=300.0,  # recovery reads the journal
                 hang_seconds=30.0,  # longer than any write may take
@@ -464,6 +475,7 @@ class Desk:
             tell=self.directory.tell,
             health=self._health,
             figures=self._figures,
+            measures=self._measures,
             pairs=tuple(settings.bots.pairs),
             dist=Path(__file__).parent / "frontend" / "dist",
             operator_token=_revealed(secrets.hub_operator_token),
@@ -488,10 +500,13 @@ class Desk:
     def _figures(self) -> DeskFigures:
         """What /metrics shows. Collected at each scrape; what does not answer is left out."""
         states = {status.name: status for status in self._ask_supervisor(SendActorStates(), 1.0) or ()}
+        audited = self._audit.last if self._audit is not None else None
         handles = [handle for name in self.directory.names() if (handle := self.directory.handle(name)) is not None]
         return DeskFigures(
             actors=tuple(_actor_figures(handle, states.get(handle.name)) for handle in handles),
             market_weight_used=self.outside.governor.used() if self.outside.governor else None,
+            last_audit_ms=audited.at_ms if audited else None,
+            last_audit_clean=audited is None or audited.clean,
         )
 
     # --- supervision

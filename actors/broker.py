@@ -13,7 +13,7 @@ from actors.catch_up import CatchUp, slices
 from actors.known_commands import KnownCommands
 from actors.latencies import Latencies, NotMeasured
 from actors.ledger_writer import BATCH, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, LedgerWriter
-from domain import acceptance, command_values, documents, execution, recovery, repeats
+from domain import acceptance, command_values, documents, execution, market_checks, recovery, repeats
 from domain.acceptance import PaperRules
 from domain.audiences import audience, bot_of
 from domain.command_values import Command
@@ -91,9 +91,9 @@ class BrokerActor(Actor):
     """Carries out what domain.execution decides: first stored, then told.
 
     Handles: SubmitOrder, ClosePosition, CancelOrder, AmendProtection, SetControl, RecordSettings, SendAccount,
-        SettingsApplied, ActorStarted, RulesChanged, MarketStatusChanged, BookChanged, TradePrinted, CandleOpened,
-        CandleClosed, QuoteChanged, TickerChanged, MissedTrades, BatchWritten, TimerFired (recover, retry, catch_up,
-        deadline, mark, equity).
+        SettingsApplied, ActorStarted, LedgerFailed, RulesChanged, MarketStatusChanged, BookChanged, TradePrinted,
+        CandleOpened, CandleClosed, QuoteChanged, TickerChanged, MissedTrades, BatchWritten, TimerFired (recover,
+        retry, catch_up, deadline, mark, equity).
     Tells: hub, bots and who asked: OrderAccepted, OrderRefused, OrderFilled, OrderCancelled, PositionAmended,
         AccountChanged, StatisticsChanged, ControlChanged, SettingsRecorded, RecentTrades; hub: LedgerAdvanced, Alerted;
         market: SendMarketState, SendTrades; supervisor: SettingsRecorded, LedgerFailed.
@@ -141,6 +141,7 @@ class BrokerActor(Actor):
         self._marking = False  # the timer of the next mark to market is set
         self._day = 0
         self._handling: Command | None = None
+        self._refused_events = 0  # market events that the exchange refused
         self._unstorable: tuple[JournalDocument, ...] = ()  # what the store does not take, whoever sends it again
 
     def on_start(self) -> None:
@@ -202,7 +203,7 @@ class BrokerActor(Actor):
                 self._on_recover()
             case _ if self._exchange is None:
                 self._keep(message)
-            case SettingsApplied() | ActorStarted() | TickerChanged():
+            case SettingsApplied() | ActorStarted() | TickerChanged() | LedgerFailed():
                 self._on_news_of_the_desk(message)
             case TimerFired(key=key):
                 self._on_timer(key)
@@ -336,6 +337,8 @@ class BrokerActor(Actor):
             case ActorStarted(name="market", generation=generation) if generation > 1:
                 self._peers.tell("market", SendMarketState(reply_to=self.name))
                 self._ask_for_missed(self._ex.desk.exposed())
+            case LedgerFailed(message=finding):
+                self._fail(LedgerCorrupt(finding), fatal=False)
             case _:
                 pass
 
@@ -453,7 +456,8 @@ class BrokerActor(Actor):
             case MarketStatusChanged(pair=str() as pair, state=state):
                 exchange.market.pair(pair).state = state
             case QuoteChanged(quote=quote):
-                if not quote.stale and quote.source is self._source:
+                usable = not quote.stale and market_checks.price_fault(quote.price) is None
+                if usable and quote.source is self._source:
                     event = MarketEvent(kind="last", id=quote.event_ms, ts_ms=quote.event_ms)
                     exchange.market.pair(quote.pair).take_price(quote.price, event)
             case _ if self._read_only:
@@ -473,6 +477,10 @@ class BrokerActor(Actor):
                     exchange.on_candle(pair, candle, INTERVAL_MS[interval], catch_up=catch_up, now_ms=now_ms)
             case MissedTrades():
                 self._on_missed_trades(message)
+        if exchange.refused > self._refused_events:
+            self._refused_events = exchange.refused
+            what, pair = type(message).__name__, getattr(message, "pair", "")
+            self.log.warning("Not used, it cannot be true: %s of %s (%s so far)", what, pair, exchange.refused)
         if not self._marking and self._ex.desk.holdings:
             self._marking = True
             self._timers.after(1, self.name, "mark")

@@ -6,7 +6,7 @@ call, and it is caught here by identity. Tries are made here too, one after the 
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -33,10 +33,13 @@ class OpenRouterEndpoint:
         base_url: the endpoint, such as https://openrouter.ai/api/v1.
         api_key: its key; None for a server that needs none. It stands in no message and no log line.
         max_cost_usd_per_call: what one try is taken to cost where the price list does not know the model.
+
+    `on_called` is told the model and the answer of each whole call.
     """
 
     def __init__(self, *, base_url: str, api_key: str | None, max_cost_usd_per_call: Decimal) -> None:
         self.pending = 0
+        self.on_called: Callable[[str, ModelAnswer], object] = lambda model, answer: None
         self.max_cost_usd_per_call = max_cost_usd_per_call
         self._key = api_key or ""
         self._client = openai.OpenAI(
@@ -73,6 +76,7 @@ class OpenRouterEndpoint:
             limit.close()
         answer = self._answer(model, tries, latency_ms=round((time.monotonic() - began) * 1000))
         log.debug("%s answered %s after %s ms", model, answer.outcome, answer.latency_ms)
+        self.on_called(model, answer)
         return answer
 
     def max_cost_usd(self, *, model: str, prompt_tokens: int, max_completion_tokens: int) -> Decimal:

@@ -724,7 +724,8 @@ class LedgerAdvanced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerFailed:
-    """Broker -> supervisor. Fenced or corrupt: the process must stop (exit code 3) or go read-only."""
+    """Broker -> supervisor. Fenced or corrupt: the process must stop (exit code 3) or go read-only.
+    Audit -> broker. The journal is not what it must be: nothing more may be written."""
 
     fatal: bool
     message: str

@@ -1,12 +1,13 @@
 """Prometheus metrics, collected at scrape time from what the supervisor and the sessions say."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from domain.analysis import AnalystStatus
+from web.measures import MeasuresKept
 from web.notices import SessionNotices
 
 
@@ -36,14 +37,14 @@ class DeskFigures:
     ledger_seq: int = 0
     ledger_available: bool = True
     last_audit_ms: int | None = None
-    extra: tuple[tuple[str, str, float], ...] = field(default=())  # (gauge, help, value)
+    last_audit_clean: bool = True
 
 
 class _Desk:
     """A prometheus collector: asks at each scrape, keeps nothing."""
 
-    def __init__(self, figures: Callable[[], DeskFigures], notices: SessionNotices) -> None:
-        self._figures, self._notices = figures, notices
+    def __init__(self, figures: Callable[[], DeskFigures], notices: SessionNotices, measures: MeasuresKept) -> None:
+        self._figures, self._notices, self._measures = figures, notices, measures
 
     def describe(self) -> list[Metric]:
         return []  # so that registering does not collect before the desk is up
@@ -52,6 +53,7 @@ class _Desk:
         figures = self._merged(self._figures())
         yield from _of_actors(figures.actors)
         yield from _of_analysts(figures.analysts)
+        yield from _of_measures(self._measures)
         yield from self._of_sessions()
         staleness = GaugeMetricFamily("quorum_market_staleness_seconds", "Age of the newest price", labels=["symbol"])
         for symbol, age in figures.market_staleness_seconds:
@@ -63,14 +65,15 @@ class _Desk:
         )
         if figures.last_audit_ms is not None:
             yield GaugeMetricFamily(
-                "quorum_last_audit_timestamp_seconds", "Last clean audit", value=figures.last_audit_ms / 1000
+                "quorum_last_audit_timestamp_seconds", "Last audit", value=figures.last_audit_ms / 1000
+            )
+            yield GaugeMetricFamily(
+                "quorum_last_audit_clean", "Whether it found nothing", value=float(figures.last_audit_clean)
             )
         if figures.market_weight_used is not None:
             yield GaugeMetricFamily(
                 "quorum_market_weight_used", "Exchange request weight this minute", value=figures.market_weight_used
             )
-        for name, text, value in figures.extra:
-            yield GaugeMetricFamily(f"quorum_{name}", text, value=value)
 
     def _merged(self, figures: DeskFigures) -> DeskFigures:
         """Fill in what the hub has shown and the supervisor does not know."""
@@ -95,8 +98,12 @@ class _Desk:
         yield CounterMetricFamily(
             "quorum_hub_sends",
             "Sends to sessions, of one or more frames",
-            value=notices.frames + sum(s.frames for s in sessions),
+            value=notices.sends + sum(s.sends for s in sessions),
         )
+        yield CounterMetricFamily(
+            "quorum_hub_frames", "Frames given to sessions", value=notices.frames + sum(s.frames for s in sessions)
+        )
+        yield GaugeMetricFamily("quorum_hub_backlog_bytes", "Bytes that wait for slow sessions", notices.backlog.bytes)
         yield CounterMetricFamily(
             "quorum_hub_bytes", "Bytes sent to sessions", value=notices.bytes + sum(s.bytes for s in sessions)
         )
@@ -146,15 +153,36 @@ def _of_analysts(analysts: Iterable[AnalystStatus]) -> Iterator[Metric]:
     yield from (opinions, abstentions, cost, latency)
 
 
+def _of_measures(kept: MeasuresKept) -> Iterator[Metric]:
+    stops = HistogramMetricFamily(
+        "quorum_tick_to_stop_seconds", "From the trade that reaches a stop to its durable fill"
+    )
+    stops.add_metric([], kept.stops.cumulated(), kept.stops.total)
+    orders = HistogramMetricFamily("quorum_order_to_durable_seconds", "From an order at the broker to its storage")
+    orders.add_metric([], kept.orders.cumulated(), kept.orders.total)
+    calls = CounterMetricFamily("quorum_llm_calls", "Model calls, all tries together", labels=["model", "outcome"])
+    for (model, outcome), count in kept.calls.items():
+        calls.add_metric([model, outcome], count)
+    cost = CounterMetricFamily("quorum_llm_cost_usd", "Reported cost since the start", labels=["model"])
+    for model, usd in kept.cost_usd.items():
+        cost.add_metric([model], float(usd))
+    seconds = HistogramMetricFamily("quorum_llm_call_seconds", "How long model calls take", labels=["model"])
+    for model, histogram in kept.call_seconds.items():
+        seconds.add_metric([model], histogram.cumulated(), histogram.total)
+    yield from (stops, orders, calls, cost, seconds)
+
+
 class Metrics:
     """The text of `/metrics`."""
 
-    def __init__(self, figures: Callable[[], DeskFigures], notices: SessionNotices) -> None:
+    def __init__(
+        self, figures: Callable[[], DeskFigures], notices: SessionNotices, measures: MeasuresKept | None = None
+    ) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
-        self._registry.register(_Desk(figures, notices))
+        self._registry.register(_Desk(figures, notices, measures or MeasuresKept()))
 
     def text(self) -> bytes:
         return generate_latest(self._registry)

@@ -46,7 +46,7 @@ class SessionNotices:
         self.sessions: dict[str, Session] = {}
         self.problems: dict[str, str] = {}  # part -> why it does not work
         self.figures: PublicFigures | None = None
-        self.frames = self.bytes = self.slow_kicks = 0  # of sessions that have gone
+        self.frames = self.sends = self.bytes = self.slow_kicks = 0  # of sessions that have gone
         self.encoded = 0
         self.backlog = Backlog()
         self._turn: list[_Entry] = []
@@ -136,6 +136,7 @@ class SessionNotices:
     def remove(self, session: Session) -> None:
         self.sessions.pop(session.name, None)
         self.frames += session.frames
+        self.sends += session.sends
         self.bytes += session.bytes
         self.slow_kicks += session.too_slow
 
@@ -150,12 +151,13 @@ class SessionNotices:
         if not turn:
             return
         named = {name for entry in turn for name in (entry.to, entry.but) if name is not None}
-        everybody = b"".join(entry.frame for entry in turn if entry.to is None)
+        frames = [entry.frame for entry in turn if entry.to is None]
+        everybody, count = b"".join(frames), len(frames)
         for session in tuple(self.sessions.values()):
             if session.slow or session.selective or not session.live or session.name in named:
                 self._deliver(session, turn)
             elif everybody:
-                session.send(everybody)
+                session.send(everybody, count)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -190,7 +192,7 @@ class SessionNotices:
             for entry in mine:
                 session.push(entry.frame, entry.key, conflate=entry.conflate)
         elif mine:
-            session.push(b"".join(entry.frame for entry in mine))
+            session.push(b"".join(entry.frame for entry in mine), count=len(mine))
 
     def _welcome(self, session: Session, frame: bytes) -> None:
         self.flush()  # what was published before belongs to the snapshot

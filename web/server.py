@@ -16,6 +16,7 @@ from domain.ports import Clock
 from domain.views import ErrorView, SubscribedView, seconds
 from web import wire
 from web.access import COOKIE, COOKIE_SECONDS, Access, Denied, Grant, ServerSettings
+from web.measures import MeasuresKept
 from web.metrics import DeskFigures, Metrics
 from web.notices import SessionNotices
 from web.pages import Pages, StartResponse, answer
@@ -42,7 +43,7 @@ class WebServer:
         tell: puts mail to an actor by name (`Directory.tell`).
         pairs: the desk's pairs, for `unsubscribe`.
         health: per actor a mapping with at least `state`; `running` is what works.
-        figures: what `/metrics` shows.
+        figures, measures: what `/metrics` shows.
         dist: the folder of the built dashboard.
 
     Raises:
@@ -57,6 +58,7 @@ class WebServer:
         tell: Callable[[str, object], bool],
         health: Health,
         figures: Callable[[], DeskFigures] = DeskFigures,
+        measures: MeasuresKept | None = None,
         dist: Path = Path("frontend/dist"),
         pairs: tuple[str, ...] = (),
         operator_token: str | None = None,
@@ -71,7 +73,7 @@ class WebServer:
         self._access = self._new_access(settings.port)
         self._pages = Pages(dist)
         self.notices = SessionNotices(price_updates_per_second=settings.price_updates_per_second)
-        self._metrics = Metrics(figures, self.notices)
+        self._metrics = Metrics(figures, self.notices, measures)
         self._names = itertools.count(1)
         self._server: Server | None = None
 

@@ -125,6 +125,7 @@ class Session:
         "next_ping",
         "role",
         "selective",
+        "sends",
         "slow",
         "too_slow",
         "ws",
@@ -143,7 +144,7 @@ class Session:
         self.ws, self.name, self.role, self.address = ws, name, role, address
         self.live = False
         self._waiting: list[bytes] = []  # frames for after initial_data
-        self.frames = self.bytes = 0  # sent so far
+        self.frames = self.sends = self.bytes = 0  # given to it, in how many sends; taken by the kernel
         self.too_slow = False  # closed because it did not read
         self.missed_pongs = 0
         self.next_ping = time.monotonic() + PING_SECONDS
@@ -205,17 +206,18 @@ class Session:
         self.live = True
         waiting, self._waiting = self._waiting, []
         self._count(-sum(map(len, waiting)))
-        self.push(b"".join([snapshot, *waiting]))
+        self.push(b"".join([snapshot, *waiting]), count=1 + len(waiting))
 
-    def push(self, data: bytes, key: Hashable | None = None, *, conflate: bool = False) -> None:
+    def push(self, data: bytes, key: Hashable | None = None, *, conflate: bool = False, count: int = 1) -> None:
         """Send whole frames, or queue them. While slow, a conflated frame replaces the waiting one of its key; any
         other frame with that key makes the waiting one obsolete."""
         if not self.slow:
-            self.send(data)
+            self.send(data, count)
             return
         if self._closing:
             return
-        self.frames += 1
+        self.frames += count
+        self.sends += 1
         if key is not None:
             self._count(-len(self._latest.pop(key, b"")))
             if conflate:
@@ -228,8 +230,8 @@ class Session:
             self._count(len(data))
             self._backlog.relieve()
 
-    def send(self, data: bytes) -> None:
-        """Send whole frames at once; only while not `slow`. This is the path of nearly all frames: one system call."""
+    def send(self, data: bytes, count: int = 1) -> None:
+        """Send `count` whole frames at once; only while not `slow`. The path of nearly all frames: one system call."""
         try:
             sent = self._send_raw(data)
         except BlockingIOError:
@@ -238,7 +240,8 @@ class Session:
             if not self._closing:
                 self.cut()
             return
-        self.frames += 1
+        self.frames += count
+        self.sends += 1
         self.bytes += sent
         if sent < len(data):
             self._queue.append(_Part(data, sent))  # the rest of a frame goes first

@@ -199,6 +199,17 @@ def test_a_price_list_that_is_too_long_leaves_prices_unknown(server: Server, end
     assert endpoint.max_cost_usd(model="openai/gpt-5-mini", prompt_tokens=1, max_completion_tokens=1) == CAP
 
 
+def test_each_whole_call_is_told_under_the_name_that_was_asked_for(
+    server: Server, endpoint: OpenRouterEndpoint
+) -> None:
+    told: list[tuple[str, ModelAnswer]] = []
+    endpoint.on_called = lambda model, answer: told.append((model, answer))
+    _play_recorded(server, "429_rate_limit_exceeded")
+    _play_recorded(server, "usage_with_cost")
+    answer = _ask(endpoint)
+    assert told == [("openai/gpt-5-mini", answer)]
+
+
 # --- what is sent -----------------------------------------------------------------------------------------------------
 
 

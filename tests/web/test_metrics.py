@@ -2,10 +2,12 @@
 
 from decimal import Decimal
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from domain.analysis import AnalystState, AnalystStatus
-from domain.ports import PublicFigures
+from domain.ports import ModelAnswer, PublicFigures
+from web.measures import MeasuresKept
 from web.metrics import ActorFigures, DeskFigures, Metrics
 from web.notices import SessionNotices
 
@@ -24,8 +26,8 @@ GROK = AnalystStatus(
 )
 
 
-def scrape(figures):
-    metrics = Metrics(lambda: figures, SessionNotices(price_updates_per_second=4))
+def scrape(figures, measures=None):
+    metrics = Metrics(lambda: figures, SessionNotices(price_updates_per_second=4), measures)
     families = text_string_to_metric_families(metrics.text().decode())
     return {
         (sample.name, tuple(sample.labels.values())): sample.value for family in families for sample in family.samples
@@ -44,7 +46,7 @@ def test_everything_is_shown_under_its_name():
             market_weight_used=12,
             ledger_seq=99,
             last_audit_ms=5000,
-            extra=(("tick_to_stop_seconds", "From the trade to its stop's fill", 0.01),),
+            last_audit_clean=False,
         )
     )
     expected = {
@@ -66,13 +68,59 @@ def test_everything_is_shown_under_its_name():
         ("quorum_last_audit_timestamp_seconds", ()): 5,
         ("quorum_hub_sessions", ()): 0,
         ("quorum_hub_slow_kicks_total", ()): 0,
-        ("quorum_tick_to_stop_seconds", ()): 0.01,
+        ("quorum_last_audit_clean", ()): 0,
+        ("quorum_hub_frames_total", ()): 0,
+        ("quorum_hub_bytes_total", ()): 0,
+        ("quorum_hub_backlog_bytes", ()): 0,
     }
     assert {key: found.get(key) for key in expected} == expected
 
 
 def test_an_empty_desk_can_be_scraped():
-    assert scrape(DeskFigures())[("quorum_ledger_seq", ())] == 0
+    found = scrape(DeskFigures())
+    assert found[("quorum_ledger_seq", ())] == 0
+    assert found[("quorum_tick_to_stop_seconds_count", ())] == 0
+    assert found[("quorum_order_to_durable_seconds_bucket", ("+Inf",))] == 0
+
+
+def answered(outcome="ok", cost="0.004", latency_ms=1500):
+    return ModelAnswer(
+        text="",
+        outcome=outcome,
+        detail="",
+        prompt_tokens=1,
+        completion_tokens=1,
+        cost_usd=None if cost is None else Decimal(cost),
+        latency_ms=latency_ms,
+        model="x-ai/grok-0709",
+    )
+
+
+def test_latencies_are_histograms_and_model_calls_are_counted():
+    kept = MeasuresKept()
+    for seconds in (0.004, 0.005, 0.3, 9.0):
+        kept.stop_durable(seconds)
+    kept.order_durable(0.01)
+    kept.model_called("x-ai/grok", answered())
+    kept.model_called("x-ai/grok", answered(latency_ms=61_000))
+    kept.model_called("x-ai/grok", answered("timeout", None))
+    found = scrape(DeskFigures(), kept)
+    expected = {
+        ("quorum_tick_to_stop_seconds_bucket", ("0.002",)): 0,
+        ("quorum_tick_to_stop_seconds_bucket", ("0.005",)): 2,  # at most
+        ("quorum_tick_to_stop_seconds_bucket", ("0.2",)): 2,
+        ("quorum_tick_to_stop_seconds_bucket", ("0.5",)): 3,
+        ("quorum_tick_to_stop_seconds_bucket", ("+Inf",)): 4,
+        ("quorum_tick_to_stop_seconds_count", ()): 4,
+        ("quorum_tick_to_stop_seconds_sum", ()): 9.309,
+        ("quorum_order_to_durable_seconds_count", ()): 1,
+        ("quorum_llm_calls_total", ("x-ai/grok", "ok")): 2,
+        ("quorum_llm_calls_total", ("x-ai/grok", "timeout")): 1,
+        ("quorum_llm_cost_usd_total", ("x-ai/grok",)): 0.008,
+        ("quorum_llm_call_seconds_bucket", ("2.0", "x-ai/grok")): 2,
+        ("quorum_llm_call_seconds_count", ("x-ai/grok",)): 3,
+    }
+    assert {key: found.get(key) for key in expected} == pytest.approx(expected)
 
 
 def test_what_the_hub_has_shown_fills_the_gaps():

@@ -53,11 +53,12 @@ def until(condition, seconds=5):
 
 def test_the_frames_of_one_turn_go_out_in_one_send(desk):
     notices, client, _ = desk
-    sends = session_of(desk).frames
+    session = session_of(desk)
+    sends, frames = session.sends, session.frames
     for number in range(20):
         notices.publish("alert", alert(str(number)))
     assert [client.message()["data"]["message"] for _ in range(20)] == [str(number) for number in range(20)]
-    assert session_of(desk).frames == sends + 1
+    assert (session.sends, session.frames) == (sends + 1, frames + 20)
 
 
 def test_replies_keep_their_place_among_what_is_published(desk):
