@@ -292,8 +292,17 @@ class MarketActor(Actor):
 
     def _on_trades_fetched(self, message: TradesFetched) -> None:
         """Pass the answer on. What was printed meanwhile may be in it too: the broker recognises it."""
-        trades = tuple(trade for trade in message.trades if market_checks.trade_fault(trade) is None)
-        missed = MissedTrades(pair=message.pair, trades=trades, candles=message.candles, request_id=message.request_id)
+        pair = message.pair
+        missed = MissedTrades(
+            pair=pair,
+            trades=tuple(each for each in message.trades if not self._refused(pair, market_checks.trade_fault(each))),
+            candles=tuple(
+                each
+                for each in message.candles
+                if not self._refused(pair, market_checks.candle_fault(each, INTERVAL_MS["1s"]))
+            ),
+            request_id=message.request_id,
+        )
         self._peers.tell(BROKER, missed)
 
     # --- freshness --------------------------------------------------------------------------------------------------

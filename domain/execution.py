@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 
-from domain import acceptance
+from domain import acceptance, market_checks
 from domain.acceptance import PaperRules, Situation
 from domain.book_matching import BookMatching
 from domain.bookkeeping import Bookkeeper
@@ -51,6 +51,7 @@ class Exchange:
 
     executor: Executor
     waiting: Waiting = field(default_factory=Waiting)
+    refused: int = 0  # market events that cannot be true
     by_book: BookMatching = field(init=False)
     by_path: PathMatching = field(init=False)
 
@@ -154,6 +155,9 @@ class Exchange:
 
     def on_book(self, pair: str, book: OrderBook, now_ms: int) -> None:
         """Take a new book and fill what it can."""
+        if not market_checks.is_finite(book):
+            self.refused += 1
+            return
         self.books.now_ms = now_ms
         self.market.pair(pair).take_book(book)
         if self._exposed(pair):
@@ -162,6 +166,9 @@ class Exchange:
 
     def on_trade(self, pair: str, trade: PublicTrade, *, catch_up: bool, now_ms: int) -> None:
         """Take a trade print: it marks, triggers stops and moves trailing stops; in catch-up it also fills."""
+        if market_checks.trade_fault(trade) is not None:
+            self.refused += 1
+            return
         self.books.now_ms = now_ms
         seen = self.books.seen.get(pair)
         if seen is not None and trade.traded_ms <= seen.ts_ms and (seen.kind != "trade" or trade.trade_id <= seen.id):
@@ -183,8 +190,8 @@ class Exchange:
     def on_missed(self, missed: MissedTrades, now_ms: int) -> None:
         """Go through what was missed, in order, at its historical time."""
         candles, trades = deque(missed.candles), deque(missed.trades)
-        steps = [after.open_ms - before.open_ms for before, after in pairwise(missed.candles)]
-        length_ms = min(steps, default=self.market.pair(missed.pair).candle_ms)
+        steps = (after.open_ms - before.open_ms for before, after in pairwise(missed.candles))
+        length_ms = min((step for step in steps if step > 0), default=self.market.pair(missed.pair).candle_ms)
         while candles or trades:
             if candles and (not trades or candles[0].open_ms <= trades[0].traded_ms):
                 self.on_candle(missed.pair, candles.popleft(), length_ms, catch_up=True, now_ms=now_ms)
@@ -193,6 +200,9 @@ class Exchange:
 
     def on_candle_opened(self, pair: str, open_ms: int, price: Decimal, now_ms: int) -> None:
         """Take the first price of a candle, where candles are all there is: gaps and waiting market orders fill."""
+        if market_checks.price_fault(price) is not None:
+            self.refused += 1
+            return
         self.books.now_ms = now_ms
         seen = self.books.seen.get(pair)
         if (seen is not None and open_ms <= seen.ts_ms) or open_ms <= self.waiting.opened.get(pair, -1):
@@ -201,12 +211,15 @@ class Exchange:
 
     def on_candle(self, pair: str, candle: Candle, length_ms: int, *, catch_up: bool, now_ms: int) -> None:
         """Take a closed candle of `length_ms`: what waits fills along the worse order of high and low."""
+        if market_checks.candle_fault(candle, 1) is not None:  # of its values: a missed candle may have any length
+            self.refused += 1
+            return
         self.books.now_ms = now_ms
-        self.market.pair(pair).candle_ms = length_ms
         end_ms = candle.open_ms + length_ms - 1
         seen = self.books.seen.get(pair)
         if seen is not None and end_ms <= seen.ts_ms:
             return
+        self.market.pair(pair).candle_ms = length_ms
         if self.waiting.opened.get(pair) != candle.open_ms:
             self.by_path.open_candle(pair, candle.open_ms, candle.open, catch_up=catch_up)
         event = MarketEvent(kind="candle", id=candle.open_ms, ts_ms=candle.open_ms)

@@ -48,6 +48,14 @@ def book_fault(book: OrderBook) -> str | None:
     return None
 
 
+def is_finite(book: OrderBook) -> bool:
+    """Return whether all of a book's numbers are: what a consumer checks again, at a quarter of `book_fault`'s cost."""
+    for price, quantity in book.bids:
+        if not (price.is_finite() and quantity.is_finite()):
+            return False
+    return all(price.is_finite() and quantity.is_finite() for price, quantity in book.asks)
+
+
 def ticker_fault(ticker: Ticker) -> str | None:
     """Return why these 24 h statistics must not be used, None when they are sound."""
     figures = (ticker.change_percent, ticker.change, ticker.high, ticker.low, ticker.volume, ticker.quote_volume)

@@ -1,6 +1,7 @@
 """The market actor: what it refuses, what it tells, and to whom."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -458,6 +459,21 @@ def test_older_trades_come_from_the_source(market: Market):
     market.handle(fetched)
     (missed,) = market.told("broker", MissedTrades)
     assert ([one.trade_id for one in missed.trades], missed.candles) == ([4, 5], (candle(-9),))
+
+
+def test_fetched_trades_and_candles_that_cannot_be_true_are_refused_and_counted(market: Market):
+    candles = (
+        candle(-9),
+        replace(candle(-8), low=D("NaN")),
+        replace(candle(-7), high=D(1)),
+        replace(candle(-6), open=D("Infinity")),
+        replace(candle(-5), open_ms=T0 + 7),
+    )
+    trades = (trade(4).trade, replace(trade(5).trade, price=D("NaN")))
+    market.handle(TradesFetched(pair=BTC, trades=trades, candles=candles, request_id="r"))
+    (missed,) = market.told("broker", MissedTrades)
+    assert ([one.trade_id for one in missed.trades], missed.candles) == ([4], (candle(-9),))
+    assert sum(market.refused().values()) == 5
 
 
 def test_missed_candles_come_from_the_series_or_from_the_source(candle_market: Market):
