@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from bson import Decimal128, Int64
-from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
+from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeRegistry
 
 from domain.ports import JournalDocument
 
@@ -17,8 +17,14 @@ _SPECIAL, _SIGNIFICAND = 3 << 125, (1 << 113) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class _ToDecimal(TypeDecoder):
+class _DecimalCodec(TypeCodec):
+    """Decimal128 keeps the exponent, so a round trip is exact."""
+
+    python_type = Decimal
     bson_type = Decimal128
+
+    def transform_python(self, value: Decimal) -> Decimal128:
+        return _coded(str(value))
 
     def transform_bson(self, value: Decimal128) -> Decimal:
         return from_decimal128(value)
@@ -31,16 +37,11 @@ class _ToInt(TypeDecoder):
         return int(value)
 
 
-def _encode(value: object) -> object:
-    """Encode what the driver does not know. Decimal128 keeps the exponent, so a round trip is exact."""
-    return _coded(str(value)) if isinstance(value, Decimal) else value
-
-
 CODEC: CodecOptions[JournalDocument] = CodecOptions(
     document_class=dict,
     tz_aware=True,
     tzinfo=UTC,
-    type_registry=TypeRegistry([_ToDecimal(), _ToInt()], fallback_encoder=_encode),
+    type_registry=TypeRegistry([_DecimalCodec(), _ToInt()]),
 )
 
 

@@ -521,6 +521,19 @@ def test_a_batch_is_stored_while_the_next_is_made(desk, monkeypatch):
     assert [message.seq for message in desk.to("hub", OrderAccepted)] == list(range(2, 902))
 
 
+def test_a_flood_of_mail_holds_back_no_document(desk):
+    """Market mail that never ends: what one message made is stored within as many messages as a batch is long."""
+    desk.book(0)
+    stored = []
+    append = desk.store.append
+    desk.store.append = lambda documents: (append(documents), stored.append(len(desk.broker.actor_inbox)))
+    desk.broker.tell(order(submitted_ms=T0 + 1000))
+    for number in range(1000):
+        desk.broker.tell(TradePrinted(pair=PAIR, trade=trade(number, "100", 0), catch_up=False))
+    desk.settle()
+    assert stored[0] > 700
+
+
 def test_a_broker_that_fails_waits_for_the_write_under_way(desk, monkeypatch):
     answered, append, reported = gevent.event.Event(), desk.store.append, []
 
