@@ -8,6 +8,7 @@ from decimal import Context, Decimal, localcontext
 from ledger.canonical import NotCanonical, Plain, plain
 from ledger.chain import ChainCheck, Complaint
 from ledger.findings import Finding
+from ledger.stamps import StampCheck
 from ledger.trading import TradingCheck
 
 FINDINGS_KEPT = 100
@@ -38,6 +39,7 @@ class AuditReport:
     open_orders: int = 0
     findings: list[Finding] = field(default_factory=list)
     more: int = 0  # findings beyond those kept
+    remarks: list[str] = field(default_factory=list)  # what could be checked less strictly, and why
 
     @property
     def clean(self) -> bool:
@@ -51,12 +53,17 @@ class AuditReport:
 
 
 class Auditor:
-    """Takes a journal's documents in order. `report` is complete after `finish`."""
+    """Takes a journal's documents in order. `report` is complete after `finish`; more documents may follow it."""
 
-    def __init__(self, *, witnesses: Iterable[Witness] = ()) -> None:
+    def __init__(self, *, witnesses: Iterable[Witness] = (), unique_ids: bool = True) -> None:
+        """Args:
+        witnesses: what is remembered of the journal outside of it.
+        unique_ids: whether all ids are kept and compared; a database's own index does it as well.
+        """
         self.report = AuditReport()
-        self.chain = ChainCheck()
-        self.trading = TradingCheck()
+        self.chain = ChainCheck(unique_ids=unique_ids)
+        self.stamps = StampCheck()
+        self.trading = TradingCheck(self.chain)
         self._witnesses: dict[int, list[Witness]] = {}
         for witness in witnesses:
             self._witnesses.setdefault(witness.seq, []).append(witness)
@@ -74,7 +81,7 @@ class Auditor:
             except NotCanonical as error:
                 self._complain(document, [("format", str(error))])
                 body = _without_bad_values(document)
-            self._complain(body, [*self.chain.check(body), *self.trading.check(body)])
+            self._complain(body, [*self.chain.check(body), *self.stamps.check(body), *self.trading.check(body)])
             self._complain(body, self._outside(body))
         self._note(body)
 
@@ -85,9 +92,10 @@ class Auditor:
             for rule, message in self.chain.sums():
                 report.add(Finding(rule=rule, message=message))
         for seq in sorted(self._witnesses):
-            for witness in self._witnesses[seq]:
+            for witness in self._witnesses.pop(seq):
                 report.add(_lost(witness, self.chain.seq))
         report.balances = dict(self.chain.balances)
+        report.remarks = list(self.trading.rates.remarks())
         report.open_positions, report.open_orders = len(self.trading.holdings), len(self.trading.orders)
         return report
 

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from ledger.canonical import GENESIS, Plain, chain_hash
+from ledger.shapes import faults
 
-TYPES = (
-    *("deposit", "order", "fill", "cancel", "amend", "liquidation"),
-    *("correction", "settings", "control", "checkpoint"),
-)
 QUOTE_ACCOUNTS = frozenset(("deposits", "cash", "held", "fees", "insurance"))
 PAIR_ACCOUNTS = {"margin": "quote", "pnl": "quote", "position": "base", "market": "base"}
 NEVER_NEGATIVE = ("cash", "held", "margin")
 STEP = Decimal("0.00000001")
+LARGEST_EXPONENT = 40  # of a number that is reckoned with; the desk's have at most 34 digits
 
 Complaint = tuple[str, str]  # rule, message
 Account = tuple[str, str]  # account, asset
@@ -21,12 +19,16 @@ Account = tuple[str, str]  # account, asset
 class ChainCheck:
     """Takes plain documents in the order of their seq and says what is wrong with each."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, unique_ids: bool = True) -> None:
+        """Args:
+        unique_ids: whether ids are compared with all before; a database's own index does it as well.
+        """
         self.seq = 0
         self.hash = GENESIS
         self.count = 0
         self.balances: dict[Account, Decimal] = {}
-        self._ids: set[str] = set()
+        self._ids: set[str] | None = set() if unique_ids else None
+        self._before: dict[Account, Decimal] = {}  # the newest document's touched accounts, before it
 
     def check(self, document: Plain) -> Iterator[Complaint]:
         """Yield what is wrong with the next document; later ones are compared with what this one states."""
@@ -35,6 +37,19 @@ class ChainCheck:
         yield from self._check_id(document)
         yield from self._check_place(document)
         yield from self._check_postings(document)
+
+    def before(self, name: str) -> Decimal:
+        """Return the balance of an account before the newest document, over all its assets."""
+        earlier = self.balances | self._before
+        return sum((balance for (account, _), balance in earlier.items() if account == name), Decimal(0))
+
+    def posted(self, document: Plain) -> list[tuple[Account, Decimal]]:
+        """Return the legs of the document's postings.
+
+        Raises:
+            ValueError: says which is malformed.
+        """
+        return legs(document, "postings", "amount")
 
     def sums(self) -> Iterator[Complaint]:
         """Yield the assets whose accounts do not sum to zero."""
@@ -47,7 +62,7 @@ class ChainCheck:
 
     def _check_id(self, document: Plain) -> Iterator[Complaint]:
         name = document.get("_id")
-        if isinstance(name, str):
+        if isinstance(name, str) and self._ids is not None:
             if name in self._ids:
                 yield "duplicate", f"{name} must occur once"
             self._ids.add(name)
@@ -69,6 +84,7 @@ class ChainCheck:
         self.hash = str(document.get("hash"))
 
     def _check_postings(self, document: Plain) -> Iterator[Complaint]:
+        self._before = {}
         try:
             postings, after = legs(document, "postings", "amount"), legs(document, "after", "balance")
         except ValueError as error:
@@ -83,6 +99,7 @@ class ChainCheck:
         if len(stated) != len(after):
             yield "after", "each touched account must be named once"
         yield from _compare(expected, stated)
+        self._before = {account: self.balances.get(account, Decimal(0)) for account in expected | stated}
         self.balances.update(expected | stated)  # go on from what is stated: one wrong balance is told once
         for (name, asset), balance in stated.items():
             if balance < 0 and name.split(":")[0] in NEVER_NEGATIVE:
@@ -120,7 +137,7 @@ def number_of(value: object, place: str) -> Decimal:
         number = Decimal(value) if isinstance(value, str) else None
     except InvalidOperation:
         number = None
-    if number is None or not number.is_finite():
+    if number is None or not number.is_finite() or number.adjusted() > LARGEST_EXPONENT:
         raise ValueError(f"{place} must be a decimal, was {value!r}")
     return number
 
@@ -134,15 +151,7 @@ def _account(name: object, document: Plain, place: str) -> str:
 
 
 def _check_fields(document: Plain) -> Iterator[Complaint]:
-    for name in ("_id", "prev", "hash"):
-        if not isinstance(document.get(name), str):
-            yield "format", f"{name} must be text, was {document.get(name)!r}"
-    for name in ("seq", "ts", "recorded_at", "epoch", "v"):
-        value = document.get(name)
-        if not isinstance(value, int) or isinstance(value, bool):
-            yield "format", f"{name} must be a whole number, was {value!r}"
-    if document.get("type") not in TYPES:
-        yield "format", f"type must be one of {', '.join(sorted(TYPES))}, was {document.get('type')!r}"
+    yield from (("format", fault) for fault in faults(document))
 
 
 def _check_sums(postings: list[tuple[Account, Decimal]]) -> Iterator[Complaint]:

@@ -18,7 +18,8 @@ def rows(documents) -> list[dict[str, str]]:
 def test_each_posting_is_a_row_and_an_event_without_any_has_one():
     lines = rows(session())
     assert [line["seq"] for line in lines] == [
-        *("1" * 2), "2", *("3" * 5), *("4" * 6), *("5" * 2), *("6" * 5), *("7" * 2), "8", *("9" * 6), "10", "11",
+        *("1" * 2), "2", "3", "4", *("5" * 5), *("6" * 6), *("7" * 2), *("8" * 5), *("9" * 2), "10",
+        *["11"] * 6, "12",
     ]  # fmt: skip
     assert lines[0] | {"ts": "", "_id": ""} == dict.fromkeys(lines[0], "") | {
         "seq": "1",
@@ -45,10 +46,10 @@ def test_a_fills_figures_stand_in_one_row_only():
 
 
 def test_what_a_client_named_cannot_become_a_formula():
-    documents = session()[:2]
-    documents[1]["order_id"] = documents[1]["order"]["order_id"] = '=cmd|"/c calc"!A1'
-    documents[1]["reason"] = "-1+1"
-    line = rows(sealed(documents))[2]
+    documents = session()[:4]
+    documents[3]["order_id"] = documents[3]["order"]["order_id"] = '=cmd|"/c calc"!A1'
+    documents[3]["reason"] = "-1+1"
+    line = rows(sealed(documents))[4]
     assert line["order_id"] == '\'=cmd|"/c calc"!A1'
     assert line["reason"] == "'-1+1"
 

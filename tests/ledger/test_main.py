@@ -13,8 +13,7 @@ from adapters.mongod import EmbeddedMongod
 from domain.ports import Head
 from domain.projections import projections
 from ledger.__main__ import main
-from tests.journal_documents import deposits
-from tests.ledger.session import session
+from tests.ledger.session import session, switches
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -43,29 +42,29 @@ class Desk:
 def test_a_clean_journal_of_a_running_desk(desk, capsys):
     assert desk.run("audit") == 0
     out = capsys.readouterr().out
-    assert "11 documents, head seq 11" in out
+    assert "12 documents, head seq 12" in out
     assert "cash 602.6764" in out
     assert out.splitlines()[-1].startswith("clean")
 
 
 def test_one_changed_byte_names_the_document_and_exits_3(desk, capsys):
-    desk.journal.update_one({"seq": 3}, {"$set": {"fill.liquidity": "tbker"}})
+    desk.journal.update_one({"seq": 5}, {"$set": {"fill.liquidity": "tbker"}})
     assert desk.run("audit") == 3
-    assert "MISMATCH  seq 3 (fill:manual:1:1) hash:" in capsys.readouterr().out
+    assert "MISMATCH  seq 5 (fill:manual:1:1) format: fill.liquidity must be one of" in capsys.readouterr().out
 
 
 def test_a_float_that_got_past_the_database_is_found(desk, capsys):
-    command = {"update": "journal", "updates": [{"q": {"seq": 3}, "u": {"$set": {"fill.fee": 1.0001}}}]}
+    command = {"update": "journal", "updates": [{"q": {"seq": 5}, "u": {"$set": {"fill.fee": 1.0001}}}]}
     desk.stores.client[desk.stores.name].command({**command, "bypassDocumentValidation": True})
     assert desk.run("audit") == 3
-    assert "MISMATCH  seq 3 (fill:manual:1:1) format: fill.fee must be" in capsys.readouterr().out
+    assert "MISMATCH  seq 5 (fill:manual:1:1) format: fill.fee must be" in capsys.readouterr().out
 
 
 def test_a_document_without_a_seq_is_found(desk, capsys):
     database = desk.stores.client[desk.stores.name]
     database.command({"insert": "journal", "documents": [{"_id": "planted"}], "bypassDocumentValidation": True})
     assert desk.run("audit") == 3
-    assert "(planted) format: prev must be text" in capsys.readouterr().out
+    assert "(planted) format: type must be one of" in capsys.readouterr().out
 
 
 def test_a_cut_off_tail_is_found_through_the_anchor_file(desk, capsys):
@@ -74,13 +73,13 @@ def test_a_cut_off_tail_is_found_through_the_anchor_file(desk, capsys):
     assert desk.run("audit") == 0
     desk.journal.delete_many({"seq": {"$gt": 9}})
     assert desk.run("audit") == 3
-    assert "the journal must reach seq 11, which the anchor file remembers" in capsys.readouterr().out
+    assert "the journal must reach seq 12, which the anchor file remembers" in capsys.readouterr().out
 
 
 def test_a_journal_that_was_written_anew_is_found_through_the_anchor_file(desk, capsys):
-    desk.anchor.append(Head(seq=5, hash="e" * 64), ts_ms=1)
+    desk.anchor.append(Head(seq=7, hash="e" * 64), ts_ms=1)
     assert desk.run("audit") == 3
-    assert "seq 5 (order:manual:2) anchor:" in capsys.readouterr().out
+    assert "seq 7 (order:manual:2) anchor:" in capsys.readouterr().out
 
 
 def projected(desk) -> None:
@@ -108,8 +107,8 @@ def test_the_projections_of_the_desk_are_compared(desk, capsys):
         ("bot_state", "control", "trading", False, "bot_state control: trading must be True"),
         ("positions", "BTCUSDT", "quantity", 0.0, "positions BTCUSDT: quantity must be"),
         ("positions", "BTCUSDT", "seq", None, "positions BTCUSDT: seq must be"),
-        ("positions", "BTCUSDT", "seq", "9", "positions BTCUSDT must carry the seq it reflects"),
-        ("positions", "BTCUSDT", "seq", 7, "positions BTCUSDT: the event it reflects did not touch it"),
+        ("positions", "BTCUSDT", "seq", "11", "positions BTCUSDT must carry the seq it reflects"),
+        ("positions", "BTCUSDT", "seq", 9, "positions BTCUSDT: the event it reflects did not touch it"),
         ("positions", "BTCUSDT", "seq", 0, "positions BTCUSDT: the journal has no such event"),
     ],
 )
@@ -121,7 +120,7 @@ def test_a_wrong_projection_is_found(desk, collection, key, field, value, messag
 
 
 def test_projections_that_lag_are_told_and_are_no_mismatch(desk, capsys):
-    for collection, values in projections(session()[:6]).items():
+    for collection, values in projections(session()[:8]).items():
         desk.stores.ledger.project(collection, values)
     with gevent.Timeout(5):
         while desk.stores.ledger.pending:
@@ -131,30 +130,30 @@ def test_projections_that_lag_are_told_and_are_no_mismatch(desk, capsys):
 
 
 def test_a_projection_beyond_the_journal_shows_a_cut_off_tail(desk, capsys):
-    desk.stores.client[desk.stores.name]["positions"].insert_one({"_id": "BTCUSDT", "seq": 12})
+    desk.stores.client[desk.stores.name]["positions"].insert_one({"_id": "BTCUSDT", "seq": 13})
     assert desk.run("audit") == 3
-    assert "positions BTCUSDT reflects an event that the journal, up to seq 11, lacks" in capsys.readouterr().out
+    assert "positions BTCUSDT reflects an event that the journal, up to seq 12, lacks" in capsys.readouterr().out
 
 
 def test_an_export_verifies_offline(desk, tmp_path, capsys):
     target = tmp_path / "journal.json"
     assert desk.run("export", str(target)) == 0
     assert main(["verify", str(target)]) == 0
-    assert "11 documents" in capsys.readouterr().out
+    assert "12 documents" in capsys.readouterr().out
     target.write_text(target.read_text().replace('"50010"', '"50011"'))
     assert main(["verify", str(target)]) == 3
-    assert "MISMATCH  seq 3 (fill:manual:1:1)" in capsys.readouterr().out
+    assert "MISMATCH  seq 5 (fill:manual:1:1)" in capsys.readouterr().out
 
 
 def test_export_writes_csv_to_standard_output(desk, capsys):
     assert desk.run("export", "--format", "csv") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("seq,_id,type,ts,time,symbol")
-    assert len(lines) == 1 + 32
+    assert len(lines) == 1 + 33
 
 
 def test_a_journal_with_a_float_is_not_exported(desk, tmp_path, capsys):
-    command = {"update": "journal", "updates": [{"q": {"seq": 3}, "u": {"$set": {"fill.fee": 1.0001}}}]}
+    command = {"update": "journal", "updates": [{"q": {"seq": 5}, "u": {"$set": {"fill.fee": 1.0001}}}]}
     desk.stores.client[desk.stores.name].command({**command, "bypassDocumentValidation": True})
     assert desk.run("export", str(tmp_path / "x.json")) == 3
     assert not (tmp_path / "x.json").exists()
@@ -165,14 +164,14 @@ def family(desk, mongod):
     """The same desk with a simulated and a recorded ledger besides."""
     others = [MongoStores(uri=mongod.uri, database=desk.stores.name + suffix) for suffix in ("_sim", "_rec")]
     for number, other in enumerate(others, start=1):
-        other.ledger.append(deposits(number))
+        other.ledger.append(switches(number))
     yield desk
     for other in others:
         other.client.drop_database(other.name)
         other.close()
 
 
-@pytest.mark.parametrize(("source", "documents"), [("auto", 11), ("binance", 11), ("simulated", 1), ("recorded", 2)])
+@pytest.mark.parametrize(("source", "documents"), [("auto", 12), ("binance", 12), ("simulated", 1), ("recorded", 2)])
 def test_the_settings_say_which_ledger_is_audited(family, source, documents, capsys):
     recording = f", recording: '{ROOT}'" if source == "recorded" else ""
     family.settings.write_text(family.settings.read_text() + f"market: {{source: {source}{recording}}}\n")
@@ -274,5 +273,5 @@ def test_the_command_starts_a_stopped_desks_database_and_stops_it_again(tmp_path
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "11 documents" in done.stdout
+    assert "12 documents" in done.stdout
     assert (tmp_path / "var/db/mongo/data/mongod.lock").read_text() == ""  # ended cleanly
