@@ -13,7 +13,7 @@ from domain.fills import Level
 from domain.market import PublicTrade
 from domain.market_view import PairView
 from domain.matching import BPS, Matching
-from domain.resting import one_level, resting_of
+from domain.resting import one_level
 from domain.trading import FillModel, MarketEvent, Order, OrderType, Reason, Side
 from domain.waiting import Trigger
 
@@ -44,7 +44,7 @@ class BookMatching(Matching):
 
     def trigger(self, pair: str, trade: PublicTrade, event: MarketEvent) -> bool:
         """Note the stops that a live trade reaches; return whether one waits for its book now."""
-        for item in resting_of(self.desk, pair):
+        for item in self.resting(pair):
             if item.limit or not item.at(trade.price):
                 continue
             since_ms = self.reaches(item.since_ms) if item.order_id else self.since(item.since_ms)

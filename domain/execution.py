@@ -128,6 +128,7 @@ class Exchange:
         if isinstance(levels, Refused):
             self._refuse(command.amend_id, command.pair, levels, OrderSource.MANUAL)
             return
+        self.executor.settle_trail(command.pair)
         position = replace(self.desk.holdings[command.pair].position, stop_loss=levels[0], take_profit=levels[1])
         self.executor.amend(acceptance.amend_key(command), position, reason="requested", amend_id=command.amend_id)
 
@@ -149,7 +150,13 @@ class Exchange:
     def checkpoint(self, now_ms: int) -> None:
         """Record the whole state, so that a start need not read further back."""
         self.books.now_ms = now_ms
+        self.settle_trails()
         self.books.checkpoint()
+
+    def settle_trails(self) -> None:
+        """Record where all trailing stops are by now: what was seen up to here need not be seen again for them."""
+        for pair in tuple(self.executor.trails):
+            self.executor.settle_trail(pair)
 
     # --- market events ------------------------------------------------------------------------------------------------
 
@@ -254,6 +261,7 @@ class Exchange:
         if isinstance(answer, Refused):
             self._refuse(command.order_id, command.pair, answer, command.source)
             return
+        self.executor.settle_trail(command.pair)
         self.books.accept(answer.order, content or acceptance.content_of(command))
         self.messages.append(OrderAccepted(seq=self.desk.seq, order=answer.order, warnings=answer.warnings))
         self.by_book.match(command.pair)

@@ -6,7 +6,7 @@ Every step is a journal document and a message about it. No step depends on the 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from domain import documents, fills, money, postings, protection
+from domain import documents, fills, postings, protection
 from domain.acceptance import PaperRules
 from domain.bookkeeping import Bookkeeper, Execution
 from domain.desk import Desk, Holding, direction_of
@@ -26,6 +26,11 @@ from domain.trading import (
     Reason,
     Trailing,
 )
+from domain.waiting import Trail
+
+TRAIL_MS = 1000  # a trailing stop that creeps is recorded once in this time
+LEAP_MS = 100  # one that leaps, by a basis point of the price or more, once in this
+LEAP = Decimal("0.0001")
 
 
 @dataclass(slots=True)
@@ -37,6 +42,8 @@ class Executor:
     paper: PaperRules
     ledger_available: bool = True
     messages: list[object] = field(default_factory=list)
+    trails: dict[str, Trail] = field(default_factory=dict)  # per pair
+    _told_trails: dict[str, tuple[int, int]] = field(default_factory=dict)  # pair -> (seq that opened it, when)
 
     @property
     def desk(self) -> Desk:
@@ -52,6 +59,7 @@ class Executor:
         Returns:
             The quantity executed; less than the levels' when funds did not suffice and the rest was cancelled.
         """
+        self.settle_trail(order.pair)
         position, before = self.desk.position(order.pair), order.filled
         rest = how.levels
         if position is not None and position.direction.side is not order.side:
@@ -64,6 +72,7 @@ class Executor:
 
     def exit(self, holding: Holding, reason: Reason, how: Execution) -> None:
         """Close (a part of) a position by the exchange's own order: stop, target, trailing stop or liquidation."""
+        self.settle_trail(holding.position.pair)
         position = holding.position
         order_id = f"{reason.value}:{position.pair}:{holding.opened_seq}"
         order = Order(
@@ -99,15 +108,45 @@ class Executor:
 
     def cancel(self, order: Order, *, status: OrderStatus, cause: str, message: str, request_id: str = "") -> None:
         """Take an open order off; what it held goes back."""
+        self.settle_trail(order.pair)
         document = self.books.cancel(order, self.desk.orders[order.order_id].fills, status=status, cause=cause)
         ended = documents.read_order(_part(document, "order"))
         self._tell(OrderCancelled(seq=self.desk.seq, order=ended, request_id=request_id, message=message))
 
     def trail(self, holding: Holding, trailing: Trailing, event: MarketEvent, ts_ms: int) -> None:
-        """Move the trailing stop."""
-        position = replace(holding.position, trailing=trailing)
-        key = f"amend:{position.pair}:trailing:{holding.opened_seq}:{money.text(trailing.stop or ZERO)}"
-        self.amend(key, position, reason=Reason.TRAILING_STOP.value, event=event, ts_ms=ts_ms)
+        """Move the trailing stop. It counts at once; a document tells it later."""
+        self.trails[holding.position.pair] = Trail(trailing, event, ts_ms, holding.opened_seq)
+
+    def trailed(self, holding: Holding) -> Position:
+        """Return the position with its trailing stop where it is by now."""
+        trail = self.trails.get(holding.position.pair)
+        return holding.position if trail is None else replace(holding.position, trailing=trail.trailing)
+
+    def tell_trail(self, holding: Holding, ts_ms: int) -> None:
+        """Record where the trailing stop is: once a second of event time, where it moved far ten times."""
+        pair, told = holding.position.pair, holding.position.trailing
+        if (trail := self.trails.get(pair)) is None:
+            return
+        opened_seq, last_ms = self._told_trails.get(pair, (0, 0))
+        if opened_seq == holding.opened_seq and told is not None:
+            leap = _moved(trail.trailing, told) >= LEAP * (trail.trailing.best_price or ZERO)
+            if ts_ms - last_ms < (LEAP_MS if leap else TRAIL_MS):
+                return
+        self.settle_trail(pair, ts_ms)
+
+    def settle_trail(self, pair: str, ts_ms: int | None = None) -> None:
+        """Record where the trailing stop is by now: before anything else about the pair is recorded."""
+        trail, holding = self.trails.pop(pair, None), self.desk.holdings.get(pair)
+        if trail is None or holding is None or holding.opened_seq != trail.opened_seq:
+            return
+        self._told_trails[pair] = (holding.opened_seq, trail.ts_ms if ts_ms is None else ts_ms)
+        self.amend(
+            f"amend:{pair}:trailing:{holding.opened_seq}:{self.desk.seq + 1}",
+            replace(holding.position, trailing=trail.trailing),
+            reason=Reason.TRAILING_STOP.value,
+            event=trail.event,
+            ts_ms=trail.ts_ms,
+        )
 
     def amend(
         self,
@@ -251,6 +290,11 @@ def _trigger_price(position: Position, reason: Reason) -> Decimal | None:
             return protection.liquidation_price(position)
         case _:
             return None
+
+
+def _moved(now: Trailing, before: Trailing) -> Decimal:
+    """Return how far the stop is from where it was; from nowhere it has moved all the way."""
+    return abs((now.stop or ZERO) - (before.stop or ZERO))
 
 
 def _part(document: JournalDocument, name: str) -> documents.Part:

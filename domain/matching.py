@@ -1,5 +1,6 @@
 """What matching by books and matching along prices share: filling an open order, ending one, moving a trailing stop."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from domain.desk import Desk, OpenOrder
 from domain.executor import Executor
 from domain.market_view import MarketView
 from domain.money import ZERO
+from domain.resting import Resting, resting_of
 from domain.trading import MarketEvent, OrderStatus
 from domain.waiting import Trigger, Waiting
 
@@ -71,8 +73,13 @@ class Matching:
         opened_ms = holding.position.opened_ms
         if self.since(opened_ms) > event.ts_ms and opened_ms != ts_ms:  # a candle that opened it counts from there on
             return
-        if (trailing := protection.trailed(holding.position, price, rules.tick_size)) is not None:
+        if (trailing := protection.trailed(self.executor.trailed(holding), price, rules.tick_size)) is not None:
             self.executor.trail(holding, trailing, event, ts_ms)
+        self.executor.tell_trail(holding, ts_ms)
+
+    def resting(self, pair: str) -> Iterator[Resting]:
+        """Yield what waits for prices of `pair`, the trailing stop where it is by now."""
+        return resting_of(self.desk, pair, self.executor.trails.get(pair))
 
     def trigger_of(self, pair: str) -> Trigger | None:
         """Return the reached stop of the pair's position; that of a position which is gone is dropped."""

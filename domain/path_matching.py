@@ -10,7 +10,7 @@ from domain.desk import OpenOrder
 from domain.market import Candle, PublicTrade
 from domain.matching import Matching
 from domain.money import ZERO
-from domain.resting import Resting, candle_path, first_hit, low_first, one_level, resting_of
+from domain.resting import Resting, candle_path, first_hit, low_first, one_level
 from domain.trading import FillModel, MarketEvent, OrderType
 
 
@@ -32,7 +32,7 @@ class PathMatching(Matching):
             )
 
         left = trade.quantity
-        for item in tuple(resting_of(self.desk, pair)):
+        for item in tuple(self.resting(pair)):
             since_ms = self.reaches(item.since_ms) if item.order_id else self.since(item.since_ms)
             if trade.traded_ms < since_ms or (wanted := self._wanted(pair, item)) is None:
                 continue
@@ -63,7 +63,7 @@ class PathMatching(Matching):
     def _move(self, pair: str, start: Decimal, end: Decimal, event: MarketEvent, ts_ms: int, *, catch_up: bool) -> None:
         """Fill what a straight move of the price reaches, in the order it is reached."""
         while True:
-            waiting = (item for item in resting_of(self.desk, pair) if self._counts(pair, item, event, ts_ms))
+            waiting = (item for item in self.resting(pair) if self._counts(pair, item, event, ts_ms))
             if (hit := first_hit(waiting, start, end)) is None:
                 return
             item, start = hit

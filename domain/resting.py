@@ -1,7 +1,7 @@
 """What waits at a price: protective stops and targets of a position, resting limits and stop orders."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from domain import protection
@@ -9,6 +9,7 @@ from domain.desk import Desk, Holding
 from domain.fills import Level
 from domain.market import Candle, PublicTrade
 from domain.trading import Direction, OrderType, Reason, Side
+from domain.waiting import Trail
 
 Hit = tuple["Resting", Decimal]  # what is hit, and the price reached
 
@@ -39,10 +40,13 @@ class Resting:
         return self.at(trade.price)
 
 
-def resting_of(desk: Desk, pair: str) -> Iterator[Resting]:
-    """Yield what waits for prices of `pair`: stops, the nearest first, target, then orders as they were accepted."""
+def resting_of(desk: Desk, pair: str, trail: Trail | None = None) -> Iterator[Resting]:
+    """Yield what waits for prices of `pair`: stops, the nearest first, target, then orders as they were accepted.
+
+    `trail`: where the trailing stop is by now, when the desk does not tell.
+    """
     if (holding := desk.holdings.get(pair)) is not None:
-        yield from _protection(holding)
+        yield from _protection(holding, trail)
     for entry in desk.orders.values():
         order = entry.order
         if order.pair != pair or order.order_type is OrderType.MARKET:
@@ -59,9 +63,12 @@ def resting_of(desk: Desk, pair: str) -> Iterator[Resting]:
         )
 
 
-def _protection(holding: Holding) -> Iterator[Resting]:
+def _protection(holding: Holding, trail: Trail | None) -> Iterator[Resting]:
     position, long = holding.position, holding.position.direction is Direction.LONG
     since = {Reason.STOP_LOSS: holding.armed_ms, Reason.TRAILING_STOP: holding.trailed_ms}
+    if trail is not None:
+        position = replace(position, trailing=trail.trailing)
+        since[Reason.TRAILING_STOP] = trail.ts_ms
     for stop in protection.stops_of(position):
         since_ms = since.get(stop.reason, position.opened_ms)
         yield Resting(level=stop.price, falls=long, limit=False, since_ms=since_ms, reason=stop.reason)

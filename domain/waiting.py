@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.trading import MarketEvent, Reason
+from domain.trading import MarketEvent, Reason, Trailing
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,16 @@ class Trigger:
     deadline_ms: int
     opened_seq: int = 0  # of the position it closes; 0 for a stop order
     walked: bool = False  # a book filled a part
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """A trailing stop that moved and that no document tells yet. It counts all the same."""
+
+    trailing: Trailing
+    event: MarketEvent  # what moved it
+    ts_ms: int
+    opened_seq: int  # of its position
 
 
 @dataclass(slots=True)
