@@ -48,7 +48,7 @@ class PathMatching(Matching):
         self.waiting.opened[pair] = open_ms
         self.market.pair(pair).take_price(price, event)
         self._move(pair, price, price, event, open_ms, catch_up=catch_up)
-        for entry in self._waiting_market(pair, open_ms if catch_up else self.now_ms):
+        for entry in self._waiting_market(pair, open_ms):  # one placed after the open waits for the next
             wanted = entry.order.quantity - entry.order.filled
             self.fill_order(entry, _by_candle(price, wanted, event, open_ms, "taker", catch_up=catch_up))
 

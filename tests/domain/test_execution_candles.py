@@ -158,12 +158,25 @@ def test_a_price_is_fresh_for_a_candle_longer(ex):
     assert [message.code for message in told(ex, OrderRefused)] == [Refusal.STALE_PRICE]
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["open told", "open missed"])
+def test_a_market_order_never_fills_at_an_open_before_it(told):
+    made = exchange(has_books=False)
+    made.on_candle(PAIR, candle(0, "100", "100", "100", "100"), MINUTE, catch_up=False, now_ms=T0 + MINUTE)
+    made.submit(order(submitted_ms=T0 + MINUTE + 1), T0 + MINUTE + 1)
+    if told:  # a restarted market tells it again
+        made.on_candle_opened(PAIR, T0 + MINUTE, D("90"), T0 + MINUTE + 2)
+    made.on_candle(PAIR, candle(1, "90", "110", "80", "105"), MINUTE, catch_up=False, now_ms=T0 + 2 * MINUTE)
+    assert made.desk.position(PAIR) is None
+    made.on_candle_opened(PAIR, T0 + 2 * MINUTE, D("105"), T0 + 2 * MINUTE)
+    assert fill(made).trade.price == D("105")
+
+
 def test_longer_candles_are_handled_by_their_length():
     made = exchange(has_books=False)
     first = candle(0, "100", "100", "100", "100")
     made.on_candle(PAIR, first, 5 * MINUTE, catch_up=False, now_ms=T0 + 5 * MINUTE)
-    made.submit(order(submitted_ms=T0 + 9 * MINUTE, stop_loss="95"), T0 + 9 * MINUTE)
-    made.on_candle_opened(PAIR, T0 + 5 * MINUTE, D("100"), T0 + 9 * MINUTE)
+    made.submit(order(submitted_ms=T0 + 5 * MINUTE, stop_loss="95"), T0 + 5 * MINUTE)
+    made.on_candle_opened(PAIR, T0 + 5 * MINUTE, D("100"), T0 + 5 * MINUTE)
     late = candle(5, "100", "101", "94", "99")
     made.on_missed(MissedTrades(pair=PAIR, trades=(), candles=(late,), request_id="r"), T0 + 10 * MINUTE)
     assert exits(made) == [(D("95"), Reason.STOP_LOSS)]
