@@ -91,13 +91,6 @@ def exit_order(execution: Execution, holding: Holding, reason: str) -> Plain:
     )
 
 
-def has_level(holding: Holding, reason: str) -> bool:
-    """Return whether the position has what an exit of that reason is triggered by."""
-    return reason == "liquidation" or (
-        "take_profit" in holding.part if reason == "take_profit" else _trigger_price(holding, reason) is not None
-    )
-
-
 def ended_faults(order: Plain, stated: Plain) -> Iterator[str]:
     """Yield what is wrong with an order's end without being filled."""
     if stated.get("status") not in ("cancelled", "expired"):

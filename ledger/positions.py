@@ -22,6 +22,10 @@ class Holding:
     trailed: int = 0  # since when its trailing stop is where it is
     realized: Decimal = ZERO  # net of fees, of the parts closed so far
     exits: dict[str, int] = field(default_factory=dict)  # executions of the exchange's own orders
+    had: set[str] = field(default_factory=set)  # protection that it has or had: a reached stop is not taken back
+
+    def __post_init__(self) -> None:
+        self.had.update(_levels(self.part))
 
     @property
     def sign(self) -> int:
@@ -42,6 +46,7 @@ class Holding:
         if _trailing_stop(part) != _trailing_stop(self.part):
             self.trailed = ts
         self.part = part
+        self.had.update(_levels(part))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,12 @@ def liquidation_price(holding: Holding) -> Decimal:
     if exact <= 0:
         return ZERO
     return exact.quantize(STEP, rounding=ROUND_DOWN if sign > 0 else ROUND_UP)
+
+
+def _levels(position: Plain) -> set[str]:
+    """Return the reasons for which the position can be closed by the exchange itself."""
+    levels = {name for name in PROTECTION[:2] if name in position}
+    return levels | {"liquidation"} | ({"trailing_stop"} if _trailing_stop(position) is not None else set())
 
 
 def _trailing_stop(position: Plain) -> object:

@@ -178,7 +178,7 @@ class TradingCheck:
             if order_id not in self.orders:
                 self._say("order", [f"order {order_id} must be taken before it fills, the journal has no open one"])
             return self.orders.get(order_id)
-        if holding is None or reason not in orders.EXITS or not orders.has_level(holding, reason):
+        if holding is None or reason not in holding.had:
             self._say("order", [f"an exit must have a position with a level for it, none has one for {reason}"])
             return None
         self._found.extend(position_faults(execution, whole(holding.part, "opened")))
@@ -301,14 +301,20 @@ def _size_faults(execution: Execution, order: Plain, closed: Holding | None) -> 
     return []
 
 
+def _trail_names(document: Plain, holding: Holding, stop: object) -> tuple[str, str]:
+    """Return the ids that a moved trailing stop may have: by the document's seq, in older journals by the level."""
+    start = f"amend:{document.get('symbol')}:trailing:{holding.opened_seq}"
+    return f"{start}:{document.get('seq')}", f"{start}:{stop}"
+
+
 def _trailing_faults(document: Plain, holding: Holding, stated: Plain) -> Iterator[str]:
     """Yield what is wrong with a trailing stop that moved, and with its id."""
     before, after, sign = part(holding.part, "trailing"), part(stated, "trailing"), holding.sign
     yield from differences(_same(before, "trigger", "distance"), _same(after, "trigger", "distance"), "trailing")
     best, stop = number(after, "best_price"), number(after, "stop")
-    name = f"amend:{document.get('symbol')}:trailing:{holding.opened_seq}:{after.get('stop')}"
-    if document.get("_id") != name:
-        yield f"_id must be {name}, was {document.get('_id')}"
+    names = _trail_names(document, holding, after.get("stop"))
+    if document.get("_id") not in names:
+        yield f"_id must be {names[0]}, was {document.get('_id')}"
     if (best - number(holding.part, "entry_price")) * sign < number(before, "trigger"):
         yield f"a trailing stop must move only {before.get('trigger')} beyond the entry price, moved at {best}"
     if (best - sign * number(before, "distance") - stop) * sign < 0:
