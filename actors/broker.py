@@ -13,7 +13,17 @@ from actors.catch_up import CatchUp, slices
 from actors.known_commands import KnownCommands
 from actors.latencies import Latencies, NotMeasured
 from actors.ledger_writer import BATCH, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, LedgerWriter
-from domain import acceptance, command_values, documents, execution, market_checks, recovery, repeats
+from domain import (
+    acceptance,
+    command_values,
+    documents,
+    execution,
+    market_checks,
+    market_seen,
+    recorded_settings,
+    recovery,
+    repeats,
+)
 from domain.acceptance import PaperRules
 from domain.audiences import audience, bot_of
 from domain.command_values import Command
@@ -21,6 +31,7 @@ from domain.desk import Desk
 from domain.errors import LedgerCorrupt, LedgerFenced, LedgerUnavailable
 from domain.execution import Exchange
 from domain.market import INTERVAL_MS, Source
+from domain.market_seen import SeenRecords
 from domain.messages import (
     AccountChanged,
     ActorStarted,
@@ -55,8 +66,8 @@ from domain.messages import (
     TimerFired,
     TradePrinted,
 )
-from domain.ports import Archive, Clock, JournalDocument, LedgerStore, Measures, Peers, Timers
-from domain.projections import Projections, projections
+from domain.ports import Archive, Clock, JournalDocument, LedgerAudit, LedgerStore, Measures, Peers, Timers
+from domain.projections import Projection, Projections, projections
 from domain.trading import Account, Control, MarketEvent, OrderSource, OrderStatus, Reason, Refusal
 from settings import Settings
 
@@ -64,6 +75,7 @@ DAY_MS = 86_400_000
 CHECKPOINT_EVENTS = 1000
 QUEUE_BOUND = 100_000
 CATCH_UP_RETRY_SECONDS = 5
+SEEN_SECONDS = 5  # how much of the market is gone through again after a crash, at most
 REPROJECTED = 500  # events before a checkpoint whose projections may have been lost with the process
 SLICE = 500  # documents read before others get a turn
 
@@ -93,7 +105,7 @@ class BrokerActor(Actor):
     Handles: SubmitOrder, ClosePosition, CancelOrder, AmendProtection, SetControl, RecordSettings, SendAccount,
         SettingsApplied, ActorStarted, LedgerFailed, RulesChanged, MarketStatusChanged, BookChanged, TradePrinted,
         CandleOpened, CandleClosed, QuoteChanged, TickerChanged, MissedTrades, BatchWritten, TimerFired (recover,
-        retry, catch_up, deadline, mark, equity).
+        retry, catch_up, deadline, mark, seen, equity).
     Tells: hub, bots and who asked: OrderAccepted, OrderRefused, OrderFilled, OrderCancelled, PositionAmended,
         AccountChanged, StatisticsChanged, ControlChanged, SettingsRecorded, RecentTrades; hub: LedgerAdvanced, Alerted;
         market: SendMarketState, SendTrades; supervisor: SettingsRecorded, LedgerFailed.
@@ -113,6 +125,7 @@ class BrokerActor(Actor):
         has_books: bool,
         source: Source,
         measures: Measures | None = None,
+        audit: LedgerAudit | None = None,
         on_death: Callable[[str, str, str], None] | None = None,
     ) -> None:
         super().__init__(name="broker", on_death=on_death)
@@ -125,6 +138,8 @@ class BrokerActor(Actor):
         self._has_books = has_books
         self._source = source
         self._latencies = Latencies(NotMeasured() if measures is None else measures)
+        self._audit = audit
+        self._recorded: recorded_settings.Values = ()  # the settings in force, as the journal has them
         self._exchange: Exchange | None = None  # None until recovered
         self._writer: LedgerWriter | None = None
         self._early: deque[object] = deque()
@@ -141,6 +156,9 @@ class BrokerActor(Actor):
         self._marking = False  # the timer of the next mark to market is set
         self._day = 0
         self._handling: Command | None = None
+        self._records = SeenRecords(())
+        self._seen_due = False
+        self._seen_kept: list[Projection] = []
         self._refused_events = 0  # market events that the exchange refused
         self._unstorable: tuple[JournalDocument, ...] = ()  # what the store does not take, whoever sends it again
 
@@ -152,7 +170,8 @@ class BrokerActor(Actor):
         """Write what waits and a checkpoint, so that the next start is short."""
         if self._exchange is None or self._writer is None or self._read_only:
             return
-        if self._exchange.desk.seq > self._exchange.desk.checkpoint_seq:
+        desk, told = self._exchange.desk, self._exchange.books.told()
+        if desk.seq > desk.checkpoint_seq or any(desk.seen.get(pair) != event for pair, event in told.items()):
             self._exchange.checkpoint(self._clock.now_ms())
         self._collect(self._exchange, self._writer)
         self._finish_writing(self._writer)
@@ -220,9 +239,13 @@ class BrokerActor(Actor):
     def _on_recover(self) -> None:
         """Read the journal; on success begin to serve, the mail that waited first."""
         desk = Desk()
+        if self._audit is not None and self._audit.finding and not self._read_only:
+            self._fail(LedgerCorrupt(self._audit.finding), fatal=False)
         try:
+            self._records = SeenRecords(self._store.projected(market_seen.COLLECTION))
             desk = recovery.begin(self._store.latest_checkpoint())
             self._read_journal(desk)
+            self._recorded = self._read_recorded(desk)
         except LedgerUnavailable as error:
             self.log.warning("The journal cannot be read yet: %s", error)
             self._peers.tell("hub", LedgerAdvanced(seq=0, hash="", available=False, message=str(error)))
@@ -230,7 +253,8 @@ class BrokerActor(Actor):
             self._recover_seconds = min(self._recover_seconds * 2, LONGEST_RETRY_SECONDS)
             return
         except LedgerCorrupt as error:
-            self._fail(error, fatal=False)  # what was read until there is shown, and nothing is written
+            if not self._read_only:
+                self._fail(error, fatal=False)  # what was read until there is shown, and nothing is written
         self._serve(desk)
 
     def _read_journal(self, desk: Desk) -> None:
@@ -238,15 +262,22 @@ class BrokerActor(Actor):
         if desk.seq:
             before = self._store.read(after_seq=max(0, desk.seq - REPROJECTED))
             self._project(projections(takewhile(lambda document: document["_id"] != f"checkpoint:{desk.seq}", before)))
+        self._records.at(desk.seq, desk.head)
         read: list[JournalDocument] = []
         for document in recovery.fold(desk, self._store.read(after_seq=desk.seq)):
             read.append(document)
+            self._records.at(document["seq"], document["hash"])
             if len(read) == SLICE:
                 self._project(projections(read))
                 read.clear()
                 gevent.sleep(0)
         recovery.check_head(desk, self._store.head())
         self._project(projections(read))
+
+    def _read_recorded(self, desk: Desk) -> recorded_settings.Values:
+        """Return the settings that the journal says are in force."""
+        document = self._store.find(f"settings:{desk.settings_seq}") if desk.settings_seq else None
+        return () if document is None else recorded_settings.read_values(document)
 
     def _serve(self, desk: Desk) -> None:
         now_ms, read_seq, read_hash = self._clock.now_ms(), desk.seq, desk.head
@@ -257,6 +288,7 @@ class BrokerActor(Actor):
             stale_after_ms=self._settings.market.stale_after_seconds * 1000,
             now_ms=now_ms,
             balance=None if self._read_only else self._settings.paper.balance_usdt,
+            seen=self._records.seen,
         )
         self.log.info("Serving from journal seq %s", read_seq)
         self._day = now_ms // DAY_MS
@@ -264,6 +296,7 @@ class BrokerActor(Actor):
         if not self._read_only:
             self._ask_for_missed(desk.exposed())
         self._timers.every(60, self.name, "equity")
+        self._timers.every(SEEN_SECONDS, self.name, "seen")
         for name in (*map(bot_of, self._settings.bots.pairs), "hub"):
             self._send_account(name, recent=name == "hub")
         self._after_message()
@@ -272,13 +305,15 @@ class BrokerActor(Actor):
             self.on_receive(message)
 
     def _paper(self, settings: Settings) -> PaperRules:
-        return PaperRules(
+        """Return the exchange's terms; its fees change with the journal, so that each fill can be recomputed."""
+        paper = PaperRules(
             taker_fee=settings.paper.taker_fee,
             maker_fee=settings.paper.maker_fee,
             latency_ms=settings.paper.latency_ms,
             fallback_slippage_bps=settings.paper.fallback_slippage_bps,
             has_books=self._has_books,
         )
+        return recorded_settings.with_recorded_fees(paper, self._recorded)
 
     def _keep(self, message: object) -> None:
         """Keep mail that comes before the journal is read; books and quotes come again."""
@@ -299,8 +334,7 @@ class BrokerActor(Actor):
                 self._on_command(message)
                 self._handling = None
             case RecordSettings():
-                if not self._read_only:
-                    self._ex.record_settings(message, self._clock.now_ms())
+                self._on_record_settings(message)
             case SendAccount(reply_to=name):
                 self._send_account(name, recent=True)
             case (
@@ -328,6 +362,12 @@ class BrokerActor(Actor):
         assert self._writer is not None
         return self._writer
 
+    def _on_record_settings(self, message: RecordSettings) -> None:
+        if not self._read_only:
+            self._ex.record_settings(message, self._clock.now_ms())
+            self._recorded = message.values or self._recorded
+            self._ex.executor.paper = self._paper(self._settings)
+
     def _on_news_of_the_desk(self, message: object) -> None:
         match message:
             case SettingsApplied(settings=Settings() as settings):
@@ -338,9 +378,19 @@ class BrokerActor(Actor):
                 self._peers.tell("market", SendMarketState(reply_to=self.name))
                 self._ask_for_missed(self._ex.desk.exposed())
             case LedgerFailed(message=finding):
-                self._fail(LedgerCorrupt(finding), fatal=False)
+                self._on_ledger_failed(finding)
             case _:
                 pass
+
+    def _on_ledger_failed(self, finding: str) -> None:
+        """Store and tell what was accepted until now, then write nothing any more."""
+        if self._read_only:
+            return
+        if self._writer is not None:
+            self._write_all(self._writer)
+            self._writer.announce_stored()
+        if not self._read_only:
+            self._fail(LedgerCorrupt(finding), fatal=False)
 
     def _on_command(self, command: Command) -> None:
         if refused := command_values.check(command):
@@ -514,7 +564,8 @@ class BrokerActor(Actor):
     def _on_timer(self, key: str) -> None:
         match key:
             case "retry":
-                gevent.spawn(self._write_again, self._wr.next_batch())
+                if not self._read_only:
+                    gevent.spawn(self._write_again, self._wr.next_batch())
             case "deadline":
                 self._deadline_ms = None
                 if not self._catch_up and not self._read_only:
@@ -523,6 +574,10 @@ class BrokerActor(Actor):
                 self._ask_for_missed(tuple(self._catch_up.pairs))
             case "mark":
                 self._on_mark(self._clock.now_ms())
+            case "seen":
+                self._seen_due = not self._read_only
+                if self._seen_due:
+                    self._ex.settle_trails()
             case "equity":
                 self._on_minute(self._clock.now_ms())
             case _:
@@ -576,6 +631,19 @@ class BrokerActor(Actor):
         self._held_back = 0
         self._set_deadline()
         writer.announce_stored()
+        if self._seen_due and not len(writer):
+            self._keep_seen(exchange)
+
+    def _keep_seen(self, exchange: Exchange) -> None:
+        """Keep how far the exposed pairs were gone through, now that all of it is stored (see docs/ledger.md)."""
+        desk, told, moving = exchange.desk, exchange.books.told(), exchange.executor.trails
+        exposed = [pair for pair in desk.exposed() if pair in told]
+        self._seen_due = any(pair in moving for pair in exposed)  # where their stop is must be stored first
+        kept = {pair: told[pair] for pair in exposed if pair not in moving}
+        records = market_seen.records(kept, seq=desk.seq, head=desk.head)
+        if records and records != self._seen_kept:
+            self._seen_kept = records
+            self._store.project(market_seen.COLLECTION, records)
 
     def _write_all(self, writer: LedgerWriter) -> None:
         """Store all there is: nothing else is to be done."""
@@ -673,8 +741,8 @@ class BrokerActor(Actor):
     def _stored(self, writer: LedgerWriter) -> None:
         batch = writer.stored()
         self._latencies.stored(batch)
-        self._project(projections(batch))
         writer.announce_stored()
+        self._project(projections(batch))
         self._peers.tell("hub", LedgerAdvanced(seq=writer.stored_seq, hash=writer.stored_hash, available=True))
         kinds = {document["type"] for document in batch}
         if kinds & {"deposit", "order", "fill", "liquidation", "cancel", "amend"}:
@@ -737,7 +805,17 @@ class BrokerActor(Actor):
             answers.append(RecentTrades(trades=tuple(reversed(desk.trades)), closed=tuple(reversed(desk.closed))))
         if name == "hub":
             available = not self._wr.down and not self._read_only
-            answers.append(LedgerAdvanced(seq=desk.seq, hash=desk.head, available=available))
+            answers.append(
+                LedgerAdvanced(
+                    seq=desk.seq,
+                    hash=desk.head,
+                    available=available,
+                    read_only=bool(self._read_only),
+                    message=self._read_only,
+                )
+            )
+            if self._read_only:  # it was found before there was a hub to be told
+                self._alert("error", "ledger_read_only", self._read_only[:1].upper() + self._read_only[1:])
         for answer in answers:
             self._wr.tell(desk.seq, name, answer)
 
