@@ -95,12 +95,13 @@ def test_a_large_feed_keeps_nobody_waiting(site):
     item = FEED[FEED.index(b"<item>") : FEED.index(b"</channel>")]
     site.answer = ("200 OK", [], FEED.replace(item, item * 300))
     fetching = gevent.spawn(RssSource(site.url).fetch)
-    longest, last = 0.0, time.monotonic()
+    began = last = time.monotonic()
+    longest = 0.0
     while not fetching.ready():
         gevent.sleep(0.001)
         longest, last = max(longest, time.monotonic() - last), time.monotonic()
     assert len(fetching.get()) == 100
-    assert longest < 0.2
+    assert longest < (last - began) / 2  # parsed in the loop, nearly all of it would be one wait
 
 
 def test_an_entity_bomb_does_no_harm(site):
