@@ -83,6 +83,7 @@ class MarketActor(Actor):
         self._rules: tuple[SymbolRules, ...] = ()
         self._status: SourceStatusChanged | None = None
         self._waiting: dict[tuple[str, str], list[SendCandles]] = {}
+        self._opened: dict[str, CandleOpened] = {}  # the newest of each pair
         self.refused: Counter[tuple[str, str]] = Counter()  # (pair, reason)
 
     def on_start(self) -> None:
@@ -199,7 +200,9 @@ class MarketActor(Actor):
         if market is None or self._refused(message.pair, market.take_open_price(message.open_ms, message.price)):
             return
         self._seen(market)
-        self._peers.tell(BROKER, CandleOpened(pair=message.pair, open_ms=message.open_ms, price=message.price))
+        opened = CandleOpened(pair=message.pair, open_ms=message.open_ms, price=message.price)
+        self._opened[message.pair] = opened
+        self._peers.tell(BROKER, opened)
         self._tell_quote(market, market.price_ms)
 
     def _on_history_received(self, message: HistoryReceived) -> None:
@@ -269,7 +272,7 @@ class MarketActor(Actor):
         market = self._pairs.get(message.pair)
         missed = _missed(message, (), ()) if market is None else self._missed_in_memory(message, market)
         if missed is not None:
-            self._peers.tell(BROKER, missed)
+            self._tell_missed(missed)
             return
         self._source.fetch_trades(
             message.pair,
@@ -303,6 +306,15 @@ class MarketActor(Actor):
             ),
             request_id=message.request_id,
         )
+        self._tell_missed(missed)
+
+    def _tell_missed(self, missed: MissedTrades) -> None:
+        """Tell what was missed; the open candle's first price, told once only, may have been missed as well.
+
+        It goes first: the broker keeps it until it has gone through the rest.
+        """
+        if (opened := self._opened.get(missed.pair)) is not None:
+            self._peers.tell(BROKER, opened)
         self._peers.tell(BROKER, missed)
 
     # --- freshness --------------------------------------------------------------------------------------------------

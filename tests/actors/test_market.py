@@ -484,6 +484,17 @@ def test_missed_candles_come_from_the_series_or_from_the_source(candle_market: M
     assert candle_market.source.calls[-1] == (BTC, T0 - 1, None, "r")
 
 
+def test_the_open_of_the_candle_that_is_open_is_told_again_to_who_missed_something(candle_market: Market):
+    opened = CandleOpened(pair=BTC, open_ms=T0 + MINUTE, price=D(99))
+    candle_market.handle(closed(0), CandleOpenReceived(pair=BTC, open_ms=T0 + MINUTE, price=D(99)))
+    before = len(candle_market.peers.to("broker"))
+    candle_market.handle(ask_for(T0, None), ask_for(T0 - 1, None))
+    candle_market.handle(TradesFetched(pair=BTC, trades=(), candles=(candle(-1),), request_id="r"))
+    again = candle_market.peers.to("broker")[before:]
+    assert [type(message) for message in again] == [CandleOpened, MissedTrades] * 2
+    assert again[0] == again[2] == opened
+
+
 def test_a_pair_that_is_not_traded_has_missed_nothing(market: Market):
     market.handle(SendTrades(pair="DOGEUSDT", since_ms=0, since_trade_id=None, request_id="r"))
     (missed,) = market.told("broker", MissedTrades)
