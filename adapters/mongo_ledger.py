@@ -58,6 +58,7 @@ class MongoLedger:
             write_concern=WriteConcern("majority", j=True),
             read_concern=ReadConcern("majority"),
         )
+        self._database = database
         self._projections = MongoProjections(database)
         self._losses = losses
         self._losses_seen = -1  # the head is compared before the first append, too
@@ -162,6 +163,17 @@ class MongoLedger:
     def project(self, collection: str, values: Sequence[tuple[str, int, JournalDocument]]) -> None:
         """Write absolute (_id, seq, value) projections guarded by seq, in the background; losing them is harmless."""
         self._projections.add(collection, values)
+
+    def projected(self, collection: str) -> tuple[JournalDocument, ...]:
+        """Return all stored values of a collection of projections, with `_id` and `seq`.
+
+        Raises:
+            LedgerUnavailable: the database did not answer.
+        """
+        try:
+            return tuple(self._database.get_collection(collection, codec_options=CODEC).find({}))
+        except PyMongoError as error:
+            _unavailable("read", error)
 
     @property
     def pending(self) -> int:

@@ -49,7 +49,7 @@ class MongoProjections:
         collection = next(iter(self._newest))[0]
         batch = [(key, kept) for key, kept in self._newest.items() if key[0] == collection][:BATCH]
         updates = [
-            {"q": {"_id": key[1], "seq": {"$lt": seq}}, "u": {**value, "_id": key[1], "seq": seq}, "upsert": True}
+            {"q": {"_id": key[1], "seq": {"$lte": seq}}, "u": {**value, "_id": key[1], "seq": seq}, "upsert": True}
             for key, (seq, value) in batch
         ]
         try:

@@ -173,9 +173,12 @@ class Bookkeeper:
             "checkpoint", f"checkpoint:{self.desk.seq + 1}", state=self.desk.part(), markets=self._markets()
         )
 
+    def told(self) -> dict[str, MarketEvent]:
+        """Return how far each pair was gone through, as far as the journal may tell it."""
+        return {pair: event for pair, event in {**self.seen, **self.unsettled}.items() if event is not None}
+
     def _markets(self) -> list[Part]:
-        seen = {**self.seen, **self.unsettled}
-        return [{"symbol": pair} | documents.event_part(event) for pair, event in sorted(seen.items()) if event]
+        return [{"symbol": pair} | documents.event_part(event) for pair, event in sorted(self.told().items())]
 
     def _fill(
         self,

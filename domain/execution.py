@@ -6,11 +6,12 @@ trades decide all; candles decide where they are all there is.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 
-from domain import acceptance, market_checks
+from domain import acceptance, market_checks, market_seen
 from domain.acceptance import PaperRules, Situation
 from domain.book_matching import BookMatching
 from domain.bookkeeping import Bookkeeper
@@ -290,17 +291,27 @@ class Exchange:
         return pair in self.desk.holdings or any(entry.order.pair == pair for entry in self.desk.orders.values())
 
 
-def start(*, desk: Desk, paper: PaperRules, stale_after_ms: int, now_ms: int, balance: Decimal | None) -> Exchange:
+def start(
+    *,
+    desk: Desk,
+    paper: PaperRules,
+    stale_after_ms: int,
+    now_ms: int,
+    balance: Decimal | None,
+    seen: Mapping[str, MarketEvent] | None = None,
+) -> Exchange:
     """Return the exchange over a recovered desk; on an empty journal the deposit of `balance` is its first document.
 
     Args:
         stale_after_ms: how old a price may be that new risk is taken on; without books a candle's length comes on top.
         balance: quote, > 0; None: nothing is deposited.
+        seen: how far each pair was gone through, where records beside the journal tell it.
     """
     market = MarketView(stale_after_ms=stale_after_ms, has_books=paper.has_books)
     books = Bookkeeper(desk=desk, epoch=desk.epoch + 1, quote=paper.quote, now_ms=now_ms)
     # A recording played again begins before what this journal has seen: then nothing was seen yet.
-    books.seen = {pair: event for pair, event in desk.seen.items() if event.ts_ms <= now_ms}
+    known = market_seen.newest(desk.seen, seen or {})
+    books.seen = {pair: event for pair, event in known.items() if event.ts_ms <= now_ms}
     limits = {order_id for order_id, entry in desk.orders.items() if entry.order.order_type is OrderType.LIMIT}
     exchange = Exchange(Executor(books=books, market=market, paper=paper), Waiting(arrived=limits))
     if desk.seq == 0 and balance is not None:

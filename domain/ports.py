@@ -212,7 +212,14 @@ class LedgerStore(Protocol):
         ...
 
     def project(self, collection: str, values: Sequence[tuple[str, int, JournalDocument]]) -> None:
-        """Write absolute (_id, seq, value) projections guarded by seq, in the background; losing them is harmless."""
+        """Write absolute (_id, seq, value) projections guarded by seq, in the background; losing them is harmless.
+
+        A stored value of a greater seq stays; of equal ones the newest wins.
+        """
+        ...
+
+    def projected(self, collection: str) -> tuple[JournalDocument, ...]:
+        """Return all stored values of a collection of projections, with `_id` and `seq`. Raises LedgerUnavailable."""
         ...
 
 

@@ -12,7 +12,7 @@ class MemoryLedger:
 
     def __init__(self, documents: Sequence[JournalDocument] = ()) -> None:
         self.documents: list[JournalDocument] = copy.deepcopy(list(documents))
-        self.projected: dict[tuple[str, str], tuple[int, JournalDocument]] = {}
+        self.values: dict[tuple[str, str], tuple[int, JournalDocument]] = {}
         self.batches: list[int] = []
         self.away = False
         self.lose_answers = 0
@@ -55,7 +55,12 @@ class MemoryLedger:
 
     def project(self, collection: str, values: Sequence[tuple[str, int, JournalDocument]]) -> None:
         for key, seq, value in values:
-            self.projected[(collection, key)] = (seq, value)
+            self.values[(collection, key)] = (seq, value)
+
+    def projected(self, collection: str) -> tuple[JournalDocument, ...]:
+        self._answer()
+        kept = [(key, seq, value) for (name, key), (seq, value) in self.values.items() if name == collection]
+        return tuple({**value, "_id": key, "seq": seq} for key, seq, value in kept)
 
     def _answer(self) -> None:
         if self.away:

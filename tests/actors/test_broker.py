@@ -44,7 +44,7 @@ from domain.messages import (
 )
 from domain.trading import Control, FillModel, OrderSource, OrderStatus, Reason, Refusal, Side
 from settings import Settings
-from tests.domain.paper import PAIR, RULES, T0, D, book, close, limit, order, trade
+from tests.domain.paper import PAIR, RULES, T0, D, book, close, limit, order, trade, trailing
 from tests.memory_ledger import MemoryArchive, MemoryLedger
 
 
@@ -613,6 +613,103 @@ def test_a_clean_stop_leaves_a_checkpoint_that_the_next_start_reads(desk):
     assert desk.store.documents[-1]["epoch"] == 1  # nothing new was written yet
 
 
+def asked(desk):
+    return [(each.since_ms - T0, each.since_trade_id) for each in desk.to("market", SendTrades)]
+
+
+def test_what_the_market_did_since_the_last_document_is_kept_by_a_clean_stop(desk):
+    desk.open_long(stop_loss="95")
+    desk.broker.stop()
+    desk.start()
+    desk.tell(missed(desk))
+    desk.trade(7, "100", 60_000)
+    documents = len(desk.store.documents)
+    desk.broker.stop()
+    assert desk.kinds[documents:] == ["checkpoint"]
+    desk.start()
+    assert asked(desk) == [(60_000, 7)]
+    desk.tell(missed(desk))
+    desk.broker.stop()
+    assert len(desk.store.documents) == documents + 1  # nothing new was seen
+
+
+def test_a_limit_is_not_filled_by_what_was_judged_before_a_restart(desk):
+    """Live, books decide: this trade through the limit was not in any. A restart must not think better of it."""
+    desk.open_long()
+    desk.tell(limit("l", Side.SELL, "1", "100.05", submitted_ms=T0 + 200), at_ms=200)
+    desk.book(400, update_id=9, asks=(("100.06", "5"),))
+    desk.trade(7, "100.06", 500)
+    desk.broker.stop()
+    desk.start()
+    assert asked(desk) == [(500, 7)]
+    desk.tell(missed(desk, trade(7, "100.06", 500)))
+    assert desk.to("hub", OrderFilled) == []
+
+
+def test_how_far_the_market_was_gone_through_is_kept_while_nothing_is_recorded(desk):
+    desk.open_long(stop_loss="95")
+    documents = len(desk.store.documents)
+    desk.trade(7, "100", 4000)
+    desk.fire("seen")
+    desk.trade(8, "100", 6000)
+    assert len(desk.store.documents) == documents
+    desk.crash()
+    desk.start()
+    assert asked(desk) == [(4000, 7)]
+
+
+def test_of_pairs_without_exposure_nothing_is_kept(desk):
+    desk.trade(7, "100", 4000)
+    desk.fire("seen")
+    assert desk.store.projected("market_seen") == ()
+
+
+@pytest.mark.parametrize("change", [{"seq": 99}, {"hash": "0" * 64}])
+def test_what_was_kept_of_another_journal_does_not_count(desk, change):
+    desk.open_long(stop_loss="95")
+    desk.trade(7, "100", 4000)
+    desk.fire("seen")
+    [record] = desk.store.projected("market_seen")
+    desk.store.project("market_seen", [(PAIR, change.get("seq", record["seq"]), record | change)])
+    desk.crash()
+    desk.start()
+    assert asked(desk) == [(100, None)]
+
+
+def test_nothing_is_kept_of_what_is_not_stored(desk):
+    desk.open_long(stop_loss="95")
+    desk.store.away = True
+    desk.trade(7, "94", 4000)
+    desk.book(4010, bids=(("93", "5"),), asks=(("94", "5"),), update_id=9)
+    desk.fire("seen")
+    assert desk.store.values.get(("market_seen", PAIR)) is None
+
+
+def test_a_stop_that_waits_for_its_book_is_not_forgotten_by_what_is_kept(desk):
+    desk.open_long(stop_loss="95")
+    desk.trade(7, "100", 4000)
+    desk.trade(8, "94", 5000)
+    desk.fire("seen")
+    desk.crash()
+    desk.start()
+    assert asked(desk) == [(4000, 7)]
+    desk.tell(missed(desk, trade(8, "94", 5000)))
+    assert desk.to("hub", OrderFilled)[-1].trade.reason is Reason.STOP_LOSS
+
+
+def test_where_a_trailing_stop_is_is_stored_before_what_moved_it_is_kept_as_seen(desk):
+    desk.open_long(trailing=trailing("1", "0.5"))
+    desk.trade(7, "102", 4000)
+    desk.trade(8, "102.4", 4010)
+    assert desk.kinds.count("amend") == 1
+    desk.fire("seen")
+    assert desk.kinds.count("amend") == 2
+    desk.crash()
+    desk.start()
+    assert asked(desk) == [(4010, 8)]
+    assert desk.to("hub", AccountChanged)[-1].account.positions[0].trailing.stop == D("101.9")
+
+
 def test_a_checkpoint_is_made_every_thousand_events(desk):
     desk.book(0)
     for n in range(600):
@@ -627,7 +724,7 @@ def test_a_checkpoint_is_made_every_thousand_events(desk):
 
 def test_projections_are_absolute_and_carry_their_seq(desk):
     desk.open_long()
-    projected = desk.store.projected
+    projected = desk.store.values
     assert projected[("positions", PAIR)][0] == 3
     assert projected[("balances", "cash")][1]["balance"] == D("99899.88999")
     assert projected[("orders", "o1")][1]["status"] == "filled"
@@ -636,15 +733,15 @@ def test_projections_are_absolute_and_carry_their_seq(desk):
 
 def test_a_start_writes_projections_anew_that_were_lost(desk):
     desk.open_long()
-    expected = {key: value[1] for key, value in desk.store.projected.items()}
+    expected = {key: value[1] for key, value in desk.store.values.items()}
     desk.crash()
-    desk.store.projected.clear()
+    desk.store.values.clear()
     desk.start()
-    assert {key: value[1] for key, value in desk.store.projected.items()} == expected
+    assert {key: value[1] for key, value in desk.store.values.items()} == expected
     desk.broker.stop()
-    desk.store.projected.clear()
+    desk.store.values.clear()
     desk.start()
-    assert {key: value[1] for key, value in desk.store.projected.items()} == expected
+    assert {key: value[1] for key, value in desk.store.values.items()} == expected
 
 
 def test_marks_are_told_once_a_second_only_when_something_changed(desk):

@@ -32,6 +32,14 @@ def test_an_older_value_does_not_replace_a_stored_newer_one(stores):
     assert stored(stores) == {"BTCUSDT": (7, "7.5")}
 
 
+def test_of_one_seq_the_value_written_last_wins_and_is_read_back(stores):
+    for quantity in ("1", "2"):
+        project(stores, 5, quantity)
+        flushed(stores)
+    assert stores.ledger.projected("positions") == ({"_id": "BTCUSDT", "seq": 5, "quantity": Decimal(2)},)
+    assert stores.ledger.projected("market_seen") == ()
+
+
 def test_values_that_wait_are_replaced_by_newer_ones(stores):
     for seq in (1, 4, 2):
         project(stores, seq, str(seq))
