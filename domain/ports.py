@@ -223,6 +223,15 @@ class LedgerStore(Protocol):
         ...
 
 
+class LedgerAudit(Protocol):
+    """What is known of the journal beside what a start reads. The broker asks it before it writes anything."""
+
+    @property
+    def finding(self) -> str:
+        """One sentence: the first contradiction that was found in this process; empty while there is none."""
+        ...
+
+
 class Archive(Protocol):
     """Other collections (opinions, decisions, llm_calls, news, equity): written in the background, order kept."""
 
