@@ -177,6 +177,18 @@ class Bookkeeper:
         """Return how far each pair was gone through, as far as the journal may tell it."""
         return {pair: event for pair, event in {**self.seen, **self.unsettled}.items() if event is not None}
 
+    def tell_seen(self) -> None:
+        """Let the newest document, which nobody was given yet, tell how far its pair was gone through by now."""
+        document = self.pending.pop()
+        pair = str(document["symbol"])
+        document = journal.seal(self._with_seen(document, pair), str(document["prev"]))
+        self.desk.take_seen(document)
+        self.pending.append(document)
+
+    def _with_seen(self, document: JournalDocument, pair: str) -> JournalDocument:
+        seen = self.unsettled[pair] if pair in self.unsettled else self.seen.get(pair)
+        return document if seen is None else {**document, "seen": documents.event_part(seen)}
+
     def _markets(self) -> list[Part]:
         return [{"symbol": pair} | documents.event_part(event) for pair, event in sorted(self.told().items())]
 
@@ -240,11 +252,7 @@ class Bookkeeper:
             ],
         }
         document.update({name: part for name, part in parts.items() if part is not None})
-        pair = str(parts.get("symbol"))
-        seen = self.unsettled[pair] if pair in self.unsettled else self.seen.get(pair)
-        if seen is not None:
-            document["seen"] = documents.event_part(seen)
-        document = journal.seal(document, self.desk.head)
+        document = journal.seal(self._with_seen(document, str(parts.get("symbol"))), self.desk.head)
         self.desk.apply(document)
         self.pending.append(document)
         return document

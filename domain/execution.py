@@ -228,12 +228,16 @@ class Exchange:
         if seen is not None and end_ms <= seen.ts_ms:
             return
         self.market.pair(pair).candle_ms = length_ms
+        seq_before = self.desk.seq
         if self.waiting.opened.get(pair) != candle.open_ms:
             self.by_path.open_candle(pair, candle.open_ms, candle.open, catch_up=catch_up)
         event = MarketEvent(kind="candle", id=candle.open_ms, ts_ms=candle.open_ms)
         self.by_path.go_through(pair, candle, event, end_ms, catch_up=catch_up)
         self.books.seen[pair] = replace(event, ts_ms=end_ms)
         self.market.pair(pair).take_price(candle.close, replace(event, ts_ms=end_ms))
+        if self.desk.seq > seq_before:  # gone through again, it would meet what came of it
+            self.executor.settle_trail(pair)
+            self.books.tell_seen()
 
     def on_time(self, now_ms: int) -> None:
         """Fill by fallback what waited too long for a book."""

@@ -158,6 +158,20 @@ def test_a_price_is_fresh_for_a_candle_longer(ex):
     assert [message.code for message in told(ex, OrderRefused)] == [Refusal.STALE_PRICE]
 
 
+def test_a_candle_that_was_gone_through_is_not_gone_through_again_with_what_came_of_it(ex):
+    ex.submit(limit("l1", Side.BUY, "1", "96", take_profit="103", submitted_ms=T0 + MINUTE), T0 + MINUTE)
+    opened(ex, 1, "100")
+    late = candle(1, "100", "105", "95", "99")  # a waiting buy fears the high after it: 105 comes before 96
+    ex.on_candle(PAIR, late, MINUTE, catch_up=False, now_ms=T0 + 2 * MINUTE)
+    assert fill(ex).trade.price == D("96")
+    assert ex.pending[-1]["seen"] == {"kind": "candle", "id": T0 + MINUTE, "ts": T0 + 2 * MINUTE - 1}
+
+    again = exchange(has_books=False, desk=replayed(ex.pending), now_ms=T0 + 2 * MINUTE)
+    missed = MissedTrades(pair=PAIR, trades=(), candles=(late,), request_id="r")
+    again.on_missed(missed, T0 + 2 * MINUTE)
+    assert again.desk.position(PAIR).take_profit == D("103")
+
+
 @pytest.mark.parametrize("told", [True, False], ids=["open told", "open missed"])
 def test_a_market_order_never_fills_at_an_open_before_it(told):
     made = exchange(has_books=False)
