@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from domain.ports import Head
 
 _TAIL_BYTES = 4096
+_LINE_BYTES = 200  # a line is shorter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +50,25 @@ class AnchorFile:
 
     def last(self) -> Anchor | None:
         """Return the newest whole line of this database, or None."""
+        return next(self._newest_first(_TAIL_BYTES), None)
+
+    def newest(self, count: int) -> list[Anchor]:
+        """Return at most `count` newest whole lines of this database, oldest first."""
+        return list(islice(self._newest_first(count * _LINE_BYTES), count))[::-1]
+
+    def _newest_first(self, size: int) -> Iterator[Anchor]:
+        """Yield the whole lines of this database within the file's last `size` bytes."""
         try:
             with self.path.open("rb") as file:
-                start = max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES)
+                start = max(0, file.seek(0, os.SEEK_END) - size)
                 file.seek(start)
                 lines = file.read().split(b"\n")
         except FileNotFoundError:
-            return None
+            return
         for line in reversed(lines[1:] if start else lines):
             anchor = self._parse(line)
             if anchor is not None:
-                return anchor
-        return None
+                yield anchor
 
     def lines(self) -> Iterator[Anchor]:
         """Yield all whole lines of this database, oldest first; none when there is no file."""

@@ -4,11 +4,25 @@ import time
 
 
 class SystemClock:
-    """The wall clock."""
+    """The wall clock, but never backwards: where it was set back, time runs on at half its pace until it is true again.
+
+    What is recorded later must not be dated earlier.
+    """
+
+    def __init__(self, *, not_before_ms: int = 0) -> None:
+        """Args:
+        not_before_ms: epoch milliseconds that were read before, by an earlier process.
+        """
+        self._last_ns = not_before_ms * 1_000_000
+        self._read_ns = time.monotonic_ns()
 
     def now_ms(self) -> int:
         """Return epoch milliseconds, UTC."""
-        return time.time_ns() // 1_000_000
+        wall_ns, read_ns = time.time_ns(), time.monotonic_ns()
+        if wall_ns < self._last_ns:
+            wall_ns = self._last_ns + (read_ns - self._read_ns) // 2
+        self._last_ns, self._read_ns = wall_ns, read_ns
+        return wall_ns // 1_000_000
 
 
 class ScaledClock:

@@ -12,7 +12,8 @@ from pymongo.errors import PyMongoError
 
 from adapters.anchor import AnchorFile
 from domain.errors import QuorumError
-from ledger.audit import Auditor, AuditReport, Witness
+from ledger.audit import Auditor, AuditReport
+from ledger.background import witnesses
 from ledger.canonical import NotCanonical
 from ledger.connection import LedgerSource, open_ledger, read_settings
 from ledger.export import output, write_csv, write_json
@@ -44,11 +45,7 @@ def _audit(options: argparse.Namespace) -> int:
 def audit_database(source: LedgerSource) -> tuple[AuditReport, list[str]]:
     """Return the report on the whole journal with projections and anchors, and what was compared besides."""
     anchors = list(AnchorFile(data_dir=source.data_dir, database=source.name).lines())
-    witnesses = {
-        (anchor.seq, anchor.hash): Witness(seq=anchor.seq, hash=anchor.hash, source="the anchor file")
-        for anchor in anchors
-    }
-    auditor = Auditor(witnesses=witnesses.values())
+    auditor = Auditor(witnesses=witnesses(anchors), unique_ids=False)  # the database's own index keeps them unique
     projections = ProjectionCheck(_projected(source.database))
     auditor.watch(projections.at)
     for document in _journal(source.database):

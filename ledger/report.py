@@ -17,8 +17,9 @@ def describe(report: AuditReport, head: Sequence[str]) -> Iterator[str]:
     yield f"head      {report.hash}"
     yield f"accounts  {_accounts(report.balances)}"
     yield f"open      {report.open_positions} positions, {report.open_orders} orders"
+    yield from (f"note      {remark}" for remark in report.remarks)
     if report.clean:
-        yield "clean: numbering, hashes, zero sums, balances, orders, fills and positions agree"
+        yield "clean: numbering, hashes, times, postings, balances, fees, orders, fills, positions, states agree"
         return
     first, *rest = report.findings
     yield f"MISMATCH  {first}"

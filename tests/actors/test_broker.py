@@ -59,11 +59,11 @@ def fail(actor, message):
 class Desk:
     """One broker with everything around it, and what a test asks of it."""
 
-    def __init__(self, peers, clock, timers, *, store=None, has_books=True, live=True, measures=None):
+    def __init__(self, peers, clock, timers, *, store=None, has_books=True, live=True, measures=None, audit=None):
         self.peers, self.clock, self.timers = peers, clock, timers
         self.store, self.archive, self.has_books = store or MemoryLedger(), MemoryArchive(), has_books
         self.source = Source.BINANCE if has_books else Source.RECORDED
-        self.measures = measures
+        self.measures, self.audit = measures, audit
         self.start()
         if live:
             self.market_is_live()
@@ -80,6 +80,7 @@ class Desk:
             has_books=self.has_books,
             source=self.source,
             measures=self.measures,
+            audit=self.audit,
         )
         self.settle()
 
