@@ -17,6 +17,8 @@ from domain.errors import LedgerUnavailable, SettingsError
 from settings import Settings, load_settings
 
 SERVER_SELECTION_MS = 10_000
+CONNECT_MS = 5000
+ANSWER_MS = 30_000  # for one page of documents, or for sorting a collection: a frozen server is given up after this
 SUFFIXES = {"simulated": "_sim", "recorded": "_rec"}  # by market.source; real prices have none
 RAW: CodecOptions[dict[str, Any]] = CodecOptions(document_class=dict, tz_aware=True)
 
@@ -92,10 +94,15 @@ def _server(settings: Settings, data_dir: Path) -> Iterator[tuple[str, str]]:
 
 
 def _client(uri: str) -> MongoClient[dict[str, Any]]:
-    """A client without the desk's limits: one read of a large journal takes longer than an order may."""
+    """A client with time for each answer, not for all: reading a large journal takes many of them."""
     try:
         return MongoClient(
-            uri, serverSelectionTimeoutMS=SERVER_SELECTION_MS, connectTimeoutMS=5000, appname="quorum-ledger"
+            uri,
+            serverSelectionTimeoutMS=SERVER_SELECTION_MS,
+            connectTimeoutMS=CONNECT_MS,
+            socketTimeoutMS=ANSWER_MS,
+            retryReads=False,  # a cursor that broke off cannot go on: the audit begins anew when it is asked again
+            appname="quorum-ledger",
         )
     except (PyMongoError, ValueError, TypeError) as error:
         raise SettingsError(

@@ -1,6 +1,8 @@
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import gevent
@@ -13,6 +15,7 @@ from adapters.mongod import EmbeddedMongod
 from domain.ports import Head
 from domain.projections import projections
 from ledger.__main__ import main
+from ledger.audit import Auditor
 from tests.ledger.session import session, switches
 
 ROOT = Path(__file__).parent.parent.parent
@@ -239,6 +242,27 @@ def test_a_database_that_does_not_answer_exits_2(tmp_path, capsys, monkeypatch):
     assert main(["audit", "--settings", str(settings)]) == 2
     err = capsys.readouterr().err
     assert err == "ledger: the database did not answer (ServerSelectionTimeoutError)\n"
+
+
+def test_a_server_that_freezes_in_the_middle_exits_2(desk, mongod, capsys, monkeypatch):
+    monkeypatch.setattr("ledger.connection.SERVER_SELECTION_MS", 300)
+    monkeypatch.setattr("ledger.connection.ANSWER_MS", 300)
+    monkeypatch.setattr("ledger.__main__.BATCH", 5)
+    checked = Auditor.check
+
+    def freezing(auditor, document):
+        if document["seq"] == 3:
+            os.kill(mongod.pid, signal.SIGSTOP)
+        checked(auditor, document)
+
+    monkeypatch.setattr(Auditor, "check", freezing)
+    began = time.monotonic()
+    try:
+        assert desk.run("audit") == 2
+    finally:
+        os.kill(mongod.pid, signal.SIGCONT)
+    assert time.monotonic() - began < 5
+    assert "ledger: the database did not answer (" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["settle"], ["verify"], ["export", "--format", "xml"]])
