@@ -17,6 +17,7 @@ RETENTION_DAYS = {  # equity and the journal are kept for ever
     "decisions": 90,
     "llm_calls": 90,
     "news": 30,
+    "audits": 90,
     BUDGET: 90,
 }
 ARCHIVES = ("opinions", "decisions", "llm_calls", "news", "equity", "audits")
