@@ -4,12 +4,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import gevent
 
 from actors.base import Actor
 from actors.catch_up import CatchUp, slices
+from actors.gevent_actor import Inbox
 from actors.known_commands import KnownCommands
 from actors.latencies import Latencies, NotMeasured
 from actors.ledger_writer import BATCH, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, LedgerWriter
@@ -82,9 +83,13 @@ SLICE = 500  # documents read before others get a turn
 
 @dataclass(frozen=True, slots=True)
 class BatchWritten:
-    """The broker's writing greenlet -> broker. What became of the batch it sent again; `error` None: stored."""
+    """The broker's writing greenlet -> broker. What became of the batch it sent again; `error` None: stored.
+
+    A repeat is harmless: it names its batch.
+    """
 
     error: Exception | None
+    batch: str = ""  # the hash of its newest document; empty where the store was only asked whether it answers
 
 
 Mail = (
@@ -120,6 +125,7 @@ class BrokerActor(Actor):
         peers: Peers,
         clock: Clock,
         timers: Timers,
+        real_timers: Timers | None = None,
         store: LedgerStore,
         archive: Archive,
         has_books: bool,
@@ -133,6 +139,7 @@ class BrokerActor(Actor):
         self._peers = peers
         self._clock = clock
         self._timers = timers
+        self._real_timers = timers if real_timers is None else real_timers
         self._store = store
         self._archive = archive
         self._has_books = has_books
@@ -149,6 +156,7 @@ class BrokerActor(Actor):
         self._asked: dict[str, str] = {}  # order id or amend id -> who sent the command
         self._recover_seconds = FIRST_RETRY_SECONDS
         self._read_only = ""  # why nothing is written any more
+        self._unreadable = ""  # why the journal could not be read yet
         self._started_ms = 0
         self._deadline_ms: int | None = None
         self._held_back = 0  # messages handled since the last write, with documents waiting
@@ -164,6 +172,10 @@ class BrokerActor(Actor):
 
     def on_start(self) -> None:
         self._started_ms = self._clock.now_ms()
+        for key in ("deadline", "catch_up", "mark", "seen"):  # of a broker before this one
+            self._timers.cancel(self.name, key)
+        for key in ("retry", "recover"):
+            self._real_timers.cancel(self.name, key)
         self.actor_ref.tell(TimerFired(key="recover", due_ms=self._started_ms))
 
     def on_stop(self) -> None:
@@ -226,8 +238,8 @@ class BrokerActor(Actor):
                 self._on_news_of_the_desk(message)
             case TimerFired(key=key):
                 self._on_timer(key)
-            case BatchWritten(error=error):
-                self._on_batch_written(error)
+            case BatchWritten():
+                self._on_batch_written(message)
             case _ if not self._read_only and self._catch_up.keeps(message, self._exchange.desk):
                 pass
             case _ if not self._handle(message):
@@ -249,7 +261,9 @@ class BrokerActor(Actor):
         except LedgerUnavailable as error:
             self.log.warning("The journal cannot be read yet: %s", error)
             self._peers.tell("hub", LedgerAdvanced(seq=0, hash="", available=False, message=str(error)))
-            self._timers.after(self._recover_seconds, self.name, "recover")
+            self._unreadable = str(error)
+            self._refuse_entries()
+            self._real_timers.after(self._recover_seconds, self.name, "recover")
             self._recover_seconds = min(self._recover_seconds * 2, LONGEST_RETRY_SECONDS)
             return
         except LedgerCorrupt as error:
@@ -319,10 +333,19 @@ class BrokerActor(Actor):
         """Keep mail that comes before the journal is read; books and quotes come again."""
         if isinstance(message, BookChanged | QuoteChanged | TickerChanged | TimerFired):
             return
+        if self._unreadable and _may_open(message):
+            self._refuse(message, Refusal.LEDGER_UNAVAILABLE, self._unreadable)
+            return
         if len(self._early) >= QUEUE_BOUND:
             self._early.popleft()
             self.log.error("Mail was dropped: more than %s messages wait for the journal", QUEUE_BOUND)
         self._early.append(message)
+
+    def _refuse_entries(self) -> None:
+        """Answer orders that may open, rather than carry them out minutes late; exits wait."""
+        early, self._early = self._early, deque()
+        for message in early:
+            self._keep(message)
 
     # --- mail ---------------------------------------------------------------------------------------------------------
 
@@ -614,6 +637,9 @@ class BrokerActor(Actor):
 
     def _after_message(self) -> None:
         """Queue what the message made; store and tell when no more mail waits, or enough has gathered."""
+        inbox = self.actor_inbox
+        assert isinstance(inbox, Inbox)
+        inbox.expected = self._is_retrying()
         if self._exchange is None or self._writer is None:
             return
         exchange, writer = self._exchange, self._writer
@@ -633,6 +659,13 @@ class BrokerActor(Actor):
         writer.announce_stored()
         if self._seen_due and not len(writer):
             self._keep_seen(exchange)
+        inbox.expected = self._is_retrying()
+
+    def _is_retrying(self) -> bool:
+        """Return whether the database is asked again and again: mail about it will come, in real time."""
+        if self._writer is None:
+            return bool(self._unreadable)
+        return self._writer.down and not self._read_only
 
     def _keep_seen(self, exchange: Exchange) -> None:
         """Keep how far the exposed pairs were gone through, now that all of it is stored (see docs/ledger.md)."""
@@ -726,9 +759,12 @@ class BrokerActor(Actor):
 
     def _write_again(self, batch: tuple[JournalDocument, ...]) -> None:
         """Send the batch of unknown outcome again, in a greenlet of its own: the broker goes on meanwhile."""
-        self._peers.tell(self.name, BatchWritten(self._append(batch)))
+        self._peers.tell(self.name, BatchWritten(self._append(batch), _mark_of(batch)))
 
-    def _on_batch_written(self, error: Exception | None) -> None:
+    def _on_batch_written(self, written: BatchWritten) -> None:
+        error = written.error
+        if not self._wr.down or written.batch != _mark_of(self._wr.batch):
+            return  # of a broker before this one
         if error is None:
             self._ex.executor.ledger_available = True
             self._stored(self._wr)
@@ -764,7 +800,7 @@ class BrokerActor(Actor):
             self.log.warning("The ledger is unavailable, %s events wait: %s", len(self._wr), error)
             self._alert("error", "ledger_unavailable", "The ledger is unavailable: no new positions until it is back.")
         self._ex.executor.ledger_available = False
-        self._timers.after(self._wr.failed(), self.name, "retry")
+        self._real_timers.after(self._wr.failed(), self.name, "retry")
         self._tell_ledger(available=False, sentence=str(error))
 
     def _fail(self, error: Exception, *, fatal: bool) -> None:
@@ -832,6 +868,14 @@ class BrokerActor(Actor):
                 analysis_since_ms=self._started_ms if analysis else None,
             )
         return ControlChanged(seq=desk.control_seq, control=control, control_id=control_id, kind=kind)
+
+
+def _mark_of(batch: tuple[JournalDocument, ...]) -> str:
+    return str(batch[-1]["hash"]) if batch else ""
+
+
+def _may_open(message: object) -> TypeGuard[SubmitOrder]:
+    return isinstance(message, SubmitOrder) and not message.reduce_only
 
 
 def _id_of(command: Command) -> str:

@@ -59,6 +59,7 @@ class Inbox:
         self.bound = bound
         self.conflated = self.dropped = self.handled = 0
         self.waiting = False  # the actor waits for mail: it is not inside a handler
+        self.expected = False  # the actor has begun something whose result will be mail: it has not come to rest
         self.arrived = 0.0  # time.monotonic() when the message taken last was put
         self._queue: deque[tuple[Hashable, list[Any], float]] = deque()
         self._latest: dict[Hashable, list[Any]] = {}
@@ -101,8 +102,8 @@ class Inbox:
         return [slot[0].message for _, slot, _ in itertools.islice(self._queue, most)]
 
     def idle(self) -> bool:
-        """Return whether nothing waits and nothing is being handled."""
-        return self.waiting and not self._queue
+        """Return whether nothing waits, nothing is being handled, and no result of the actor's own is to come."""
+        return self.waiting and not self._queue and not self.expected
 
     def __len__(self) -> int:
         return len(self._queue)

@@ -1,0 +1,131 @@
+"""The broker and a database that is away: when it starts, while it retries, in virtual time, after a restart."""
+
+import gevent
+import pytest
+
+from actors.broker import BatchWritten, BrokerActor
+from actors.timers import VirtualTimers
+from domain.market import Source
+from domain.messages import LedgerAdvanced, OrderAccepted, OrderFilled, OrderRefused, TimerFired
+from domain.trading import OrderSource, Reason, Refusal, Side
+from settings import Settings
+from tests.actors.test_broker import Desk, missed
+from tests.domain.paper import T0, close, order
+from tests.memory_ledger import MemoryArchive, MemoryLedger
+
+
+def broker(peers, clock, timers, store, real_timers=None):
+    return {
+        "settings": Settings(),
+        "peers": peers,
+        "clock": clock,
+        "timers": timers,
+        "real_timers": real_timers,
+        "store": store,
+        "archive": MemoryArchive(),
+        "has_books": True,
+        "source": Source.BINANCE,
+    }
+
+
+def stopped_out(desk):
+    """A stop fills while the database is away."""
+    desk.open_long(stop_loss="95")
+    desk.store.away = True
+    desk.trade(2, "94.90", 200)
+    desk.book(210, bids=(("94.80", "5"),), asks=(("94.90", "5"),), update_id=3)
+
+
+@pytest.fixture
+def desk(peers, clock, timers):
+    return Desk(peers, clock, timers)
+
+
+def test_while_the_journal_cannot_be_read_entries_are_answered_and_exits_wait(peers, clock, timers):
+    store = MemoryLedger()
+    Desk(peers, clock, timers, store=store).open_long()
+    store.away = True
+    desk = Desk(peers, clock, timers, store=store, live=False)
+    entry = order("o2", source=OrderSource.BOT, reply_to="bot-BTCUSDT")
+    desk.tell(entry, close("c"), order("r", Side.SELL, reduce_only=True))
+    for name in ("hub", "bot-BTCUSDT"):
+        [refused] = desk.to(name, OrderRefused)
+        assert (refused.order_id, refused.code) == ("o2", Refusal.LEDGER_UNAVAILABLE)
+    store.away = False
+    desk.fire("recover")
+    desk.market_is_live()
+    desk.tell(missed(desk))
+    assert [each.order.order_id for each in desk.to("hub", OrderAccepted)] == ["c", "r"]
+
+
+def test_an_entry_that_came_before_the_journal_could_not_be_read_is_answered(peers, clock, timers):
+    store = MemoryLedger()
+    store.away = True
+    actor = BrokerActor(**broker(peers, clock, timers, store))
+    actor.on_receive(order("early"))
+    assert peers.to("hub", OrderRefused) == []
+    actor.on_receive(TimerFired(key="recover", due_ms=T0))
+    assert [each.order_id for each in peers.to("hub", OrderRefused)] == ["early"]
+
+
+def test_a_retry_runs_in_real_time_and_virtual_time_waits_for_it(peers, clock, timers):
+    real, store = VirtualTimers(peers=peers, clock=clock), MemoryLedger()
+    actor = BrokerActor.start(**broker(peers, clock, timers, store, real))
+    inbox = actor.actor_inbox
+    gevent.sleep(0)
+    assert inbox.idle()
+    store.away = True
+    actor.tell(order("o", pair="DOGEUSDT"))
+    gevent.sleep(0)
+    assert real.next_due_ms() == T0 + 50 and not inbox.idle()
+    actor.tell(TimerFired(key="retry", due_ms=T0))
+    gevent.sleep(0)
+    gevent.sleep(0)
+    store.away = False
+    actor.tell(TimerFired(key="retry", due_ms=T0))
+    gevent.sleep(0)
+    gevent.sleep(0)
+    for answer in peers.to("broker", BatchWritten):
+        actor.tell(answer)
+    gevent.sleep(0)
+    assert inbox.idle()
+
+
+def test_a_start_that_cannot_read_is_tried_again_in_real_time(peers, clock, timers):
+    real, store = VirtualTimers(peers=peers, clock=clock), MemoryLedger()
+    store.away = True
+    inbox = BrokerActor.start(**broker(peers, clock, timers, store, real)).actor_inbox
+    gevent.sleep(0)
+    assert real.next_due_ms() == T0 + 50 and timers.next_due_ms() is None
+    assert not inbox.idle()
+
+
+def test_what_an_earlier_broker_wrote_is_no_answer_to_this_one(desk):
+    stopped_out(desk)
+    desk.tell(BatchWritten(None, batch=str(desk.store.documents[-1]["hash"])), BatchWritten(None))
+    assert not desk.to("hub", LedgerAdvanced)[-1].available
+    desk.store.away = False
+    desk.retry()
+    assert desk.to("hub", OrderFilled)[-1].trade.reason is Reason.STOP_LOSS
+    assert desk.kinds == ["deposit", "order", "fill", "fill"]
+
+
+def test_an_answer_that_comes_twice_counts_once(desk):
+    stopped_out(desk)
+    desk.store.away = False
+    desk.retry()
+    told = len(desk.to("hub", LedgerAdvanced))
+    desk.tell(desk.to("broker", BatchWritten)[-1])
+    assert len(desk.to("hub", LedgerAdvanced)) == told
+
+
+def test_a_start_forgets_the_timers_of_the_broker_before(peers, clock, timers):
+    for key in ("retry", "recover", "deadline", "catch_up", "mark"):
+        timers.after(1, "broker", key)
+    actor = BrokerActor.start(**broker(peers, clock, timers, MemoryLedger()))
+    gevent.sleep(0)
+    assert actor.is_alive()
+    clock.move_to(T0 + 1000)
+    while (due_ms := timers.next_due_ms()) is not None and due_ms <= T0 + 1000:
+        timers.fire_next()
+    assert peers.to("broker", TimerFired) == []
