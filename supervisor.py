@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,11 @@ from adapters.systemd import Notifier
 from adapters.weight_governor import WeightGovernor
 from domain.errors import LedgerCorrupt, LedgerUnavailable, QuorumError, SettingsError
 from domain.headlines import base_asset
+from domain.journal import epoch_ms
 from domain.market import Source
 from domain.messages import ActorStatusChanged, RecordSettings, ReloadSettings, SettingsApplied, SettingsReloaded
-from domain.ports import Clock, MarketSource, ModelEndpoint, MoodSource, NewsSource
+from domain.ports import Clock, Head, MarketSource, ModelEndpoint, MoodSource, NewsSource
+from ledger.background import JournalVerifier
 from settings import Settings, as_decided, as_flat, diff, load_settings, needs_restart, settings_hash
 from sim.world import World
 from web.measures import MeasuresKept
@@ -83,8 +86,10 @@ BANNERS = {
 }
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS, EXIT_LEDGER = 0, 1, 2, 3
 ANCHOR_SECONDS = 60.0
+ANCHORS = 1440  # of the newest day: compared beside the running desk; `ledger audit` compares all
 ARCHIVE_AHEAD = 2000  # documents that virtual time may be ahead of the database
 STOP_SECONDS = 9.0
+MOST_AHEAD_MS = 1000  # of the journal before the wall clock, without a warning
 
 log = logging.getLogger("supervisor")
 
@@ -119,9 +124,15 @@ def choose_source(settings: Settings) -> Source:
     return Source.SIMULATED
 
 
-def live_outside(settings: Settings, directory: Directory, source: Source) -> Outside:
-    """Build the connections to Binance, or to a simulated world that is started here."""
-    clock = SystemClock()
+def live_outside(settings: Settings, directory: Directory, source: Source, *, recorded_ms: int) -> Outside:
+    """Build the connections to Binance, or to a simulated world that is started here.
+
+    Args:
+        recorded_ms: when the newest journal document was written: time begins no earlier.
+    """
+    clock = SystemClock(not_before_ms=recorded_ms)
+    if (ahead_ms := clock.now_ms() - SystemClock().now_ms()) > MOST_AHEAD_MS:
+        log.warning("The clock must be after the newest journal document, is %.0f s before it", ahead_ms / 1000)
     timers = GeventTimers(peers=directory, clock=clock)
     world = None
     if source is Source.SIMULATED:
@@ -246,7 +257,6 @@ class Desk:
         self._supervisor: ActorRef[Any] | None = None
         self._web: WebServer | None = None
         self._measures = MeasuresKept()
-        self._audit: BackgroundAudit | None = None
 
     @property
     def address(self) -> str:
@@ -274,9 +284,6 @@ class Desk:
         self._start_web()
         self._start_actors()
         self._spawn(self._anchor)
-        self._audit = BackgroundAudit(
-            store=self.stores.ledger, archive=self.stores.archive, peers=self.directory, clock=SystemClock()
-        )
         self._spawn(self._audit.run)
         if isinstance(self.outside.timers, VirtualTimers):
             self._spawn(self._drive)
@@ -320,21 +327,37 @@ class Desk:
 
     def _open_stores(self, uri: str) -> None:
         self.stores = MongoStores(uri=uri, database=self.database)
-        self.stores.prepare()
         self._anchors = AnchorFile(data_dir=self.settings.storage.data_dir, database=self.database)
+        self._audit = BackgroundAudit(
+            store=self.stores.ledger,
+            archive=self.stores.archive,
+            peers=self.directory,
+            clock=SystemClock(),
+            verifier=lambda: JournalVerifier(self._anchors.newest(ANCHORS)),
+        )
+        self.stores.prepare()
         self._check_anchor()
 
     def _check_anchor(self) -> None:
-        """A cut-off tail leaves a chain that looks whole: only the anchor outside the database shows it."""
+        """A cut-off tail leaves a chain that looks whole: only the anchor outside the database shows it.
+
+        The desk then starts all the same, to be looked at: the broker asks the audit and writes nothing.
+        """
         anchor, head = self._anchors.last(), self.stores.ledger.head()
         if anchor is None:
             return
-        if head is None or head.seq < anchor.seq:
-            found = 0 if head is None else head.seq
-            raise LedgerCorrupt(f"the journal of {self.database} must reach seq {anchor.seq}, ends at {found}")
-        document = next(self.stores.ledger.read(after_seq=anchor.seq - 1))
-        if document["hash"] != anchor.hash:
-            raise LedgerCorrupt(f"the journal of {self.database} has another document at seq {anchor.seq} than before")
+        found = head if head is None or head.seq <= anchor.seq else self._head_at(anchor.seq)
+        if found is None or found.seq != anchor.seq:
+            end = 0 if head is None else head.seq
+            self._audit.found(
+                f"the journal of {self.database} must reach seq {anchor.seq} without a gap, ends at {end}"
+            )
+        elif found.hash != anchor.hash:
+            self._audit.found(f"the journal of {self.database} has another document at seq {anchor.seq} than before")
+
+    def _head_at(self, seq: int) -> Head | None:
+        document = next(self.stores.ledger.read(after_seq=seq - 1), None)
+        return None if document is None else Head(seq=int(str(document["seq"])), hash=str(document["hash"]))
 
     def _anchor(self) -> None:
         while True:
@@ -342,6 +365,8 @@ class Desk:
             self._last_anchor()
 
     def _last_anchor(self) -> None:
+        if self._audit.finding:
+            return  # a head that contradicts the file must not become what the file remembers
         try:
             if (head := self.stores.ledger.head()) is not None:
                 self._anchors.append(head, ts_ms=SystemClock().now_ms())
@@ -351,13 +376,18 @@ class Desk:
     # --- outside
 
     def _outside(self, source: Source) -> Outside:
+        recorded_ms = self._recorded_ms()
         if source is not Source.RECORDED:
-            return live_outside(self.settings, self.directory, source)
+            return live_outside(self.settings, self.directory, source, recorded_ms=recorded_ms or 0)
+        # An earlier run of this recording goes on where it was.
+        return recorded_outside(self.settings, self.directory, speed=self._speed, resume_ms=recorded_ms)
+
+    def _recorded_ms(self) -> int | None:
+        """Return when the newest journal document was written, None before the first."""
         head = self.stores.ledger.head()
-        resume_ms = None
-        if head is not None:  # an earlier run of this recording: go on where it was
-            resume_ms = int(str(next(self.stores.ledger.read(after_seq=head.seq - 1))["ts"]))
-        return recorded_outside(self.settings, self.directory, speed=self._speed, resume_ms=resume_ms)
+        document = None if head is None else next(self.stores.ledger.read(after_seq=head.seq - 1), None)
+        recorded_at = None if document is None else document.get("recorded_at")
+        return epoch_ms(recorded_at) if isinstance(recorded_at, datetime) else None
 
     def _drive(self) -> None:
         """Step a recording in virtual time."""
@@ -421,6 +451,7 @@ class Desk:
                     has_books=outside.market.has_books,
                     source=outside.source,
                     measures=self._measures,
+                    audit=self._audit,
                 ),
                 start_seconds=300.0,  # recovery reads the journal
                 hang_seconds=30.0,  # longer than any write may take
@@ -501,13 +532,13 @@ class Desk:
     def _figures(self) -> DeskFigures:
         """What /metrics shows. Collected at each scrape; what does not answer is left out."""
         states = {status.name: status for status in self._ask_supervisor(SendActorStates(), 1.0) or ()}
-        audited = self._audit.last if self._audit is not None else None
+        audited = self._audit.last
         handles = [handle for name in self.directory.names() if (handle := self.directory.handle(name)) is not None]
         return DeskFigures(
             actors=tuple(_actor_figures(handle, states.get(handle.name)) for handle in handles),
             market_weight_used=self.outside.governor.used() if self.outside.governor else None,
             last_audit_ms=audited.at_ms if audited else None,
-            last_audit_clean=audited is None or audited.clean,
+            last_audit_clean=not self._audit.finding,
         )
 
     # --- supervision
