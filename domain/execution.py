@@ -15,7 +15,7 @@ from domain import acceptance, market_checks, market_seen
 from domain.acceptance import PaperRules, Situation
 from domain.book_matching import BookMatching
 from domain.bookkeeping import Bookkeeper
-from domain.desk import Desk
+from domain.desk import Desk, OpenOrder
 from domain.executor import Executor
 from domain.filters import Refused
 from domain.market import Candle, OrderBook, PublicTrade
@@ -291,6 +291,13 @@ class Exchange:
             if not self.by_book.waits(pair):
                 del self.books.unsettled[pair]
 
+    def has_rested(self, entry: OpenOrder) -> bool:
+        """Return whether a limit met the market before this start: it was filled, or the market went on after it."""
+        order, seen = entry.order, self.books.seen.get(entry.order.pair)
+        if order.order_type is not OrderType.LIMIT:
+            return False
+        return entry.fills > 0 or (seen is not None and seen.ts_ms >= self.by_book.reaches(order.created_ms))
+
     def _exposed(self, pair: str) -> bool:
         return pair in self.desk.holdings or any(entry.order.pair == pair for entry in self.desk.orders.values())
 
@@ -316,8 +323,8 @@ def start(
     # A recording played again begins before what this journal has seen: then nothing was seen yet.
     known = market_seen.newest(desk.seen, seen or {})
     books.seen = {pair: event for pair, event in known.items() if event.ts_ms <= now_ms}
-    limits = {order_id for order_id, entry in desk.orders.items() if entry.order.order_type is OrderType.LIMIT}
-    exchange = Exchange(Executor(books=books, market=market, paper=paper), Waiting(arrived=limits))
+    exchange = Exchange(Executor(books=books, market=market, paper=paper))
+    exchange.waiting.arrived |= {order_id for order_id, entry in desk.orders.items() if exchange.has_rested(entry)}
     if desk.seq == 0 and balance is not None:
         books.deposit(balance)
     if balance is not None:

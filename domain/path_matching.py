@@ -36,6 +36,8 @@ class PathMatching(Matching):
             since_ms = self.reaches(item.since_ms) if item.order_id else self.since(item.since_ms)
             if trade.traded_ms < since_ms or (wanted := self._wanted(pair, item)) is None:
                 continue
+            if item.limit and item.order_id:
+                self.waiting.arrived.add(item.order_id)
             if item.limit and left > 0 and item.traded_through(trade):
                 left -= self._fill_resting(pair, item, how(item.level, min(left, wanted), "maker"))
             elif not item.limit and item.at(trade.price):

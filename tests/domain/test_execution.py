@@ -191,6 +191,18 @@ def test_a_limit_that_crosses_on_arrival_takes(ex):
     consistent(ex)
 
 
+@pytest.mark.parametrize(("traded_ms", "price", "liquidity"), [(99, "100.01", "taker"), (100, "101", "maker")])
+def test_after_a_start_a_limit_has_rested_if_the_market_went_on_after_it_arrived(ex, traded_ms, price, liquidity):
+    ex.submit(limit("l1", Side.BUY, "1", "101"), T0)
+    ex.on_trade(PAIR, trade(1, "102", traded_ms), catch_up=False, now_ms=T0 + traded_ms)
+    ex.submit(order("o9", submitted_ms=T0 + traded_ms), T0 + traded_ms)  # tells what was seen
+    again = exchange(desk=replayed(ex.pending), now_ms=T0 + 5000)
+    at(again, 50)  # the market's newest, older than the order's arrival
+    at(again, 5000)
+    first = fill(again, 0)
+    assert (first.order.order_id, first.trade.price, first.trade.liquidity) == ("l1", D(price), liquidity)
+
+
 def test_a_resting_limit_holds_and_fills_as_maker_at_its_price_at_most_what_is_shown(ex):
     ex.submit(limit("l1", Side.BUY, "3", "95"), T0)
     # margin 285 + taker fee 0.285

@@ -350,6 +350,7 @@ class PaperExchange:
         for order in waiting:
             if order.order_id not in self.orders or trade.ts < order.created + self.terms.latency:
                 continue
+            order.arrived = order.kind == "limit"
             if order.kind == "limit" and left and crossed(trade, order.price, order.side):
                 left -= self.fill_at(order, order.price, min(left, order.left), maker=True, **how)
             elif order.kind == "stop" and order.at(trade.price):
@@ -512,7 +513,9 @@ class PaperExchange:
         for holding in self.holdings.values():
             holding.reached = None
         for order in self.orders.values():
-            order.reached, order.arrived = None, order.kind == "limit"
+            order.reached, told = None, seen.get(order.pair)
+            gone_on = told is not None and told[1] >= order.created + self.terms.latency
+            order.arrived = order.kind == "limit" and (order.left < order.quantity or gone_on)
         self.missed = {}
         for pair, known in self.pairs.items():
             known.all += [event for event in known.tape if event not in known.all]
