@@ -197,7 +197,7 @@ def test_after_a_start_a_limit_has_rested_if_the_market_went_on_after_it_arrived
     ex.on_trade(PAIR, trade(1, "102", traded_ms), catch_up=False, now_ms=T0 + traded_ms)
     ex.submit(order("o9", submitted_ms=T0 + traded_ms), T0 + traded_ms)  # tells what was seen
     again = exchange(desk=replayed(ex.pending), now_ms=T0 + 5000)
-    at(again, 50)  # the market's newest, older than the order's arrival
+    again.on_book(PAIR, book(50), T0 + 5000)  # the market's newest, older than the order's arrival
     at(again, 5000)
     first = fill(again, 0)
     assert (first.order.order_id, first.trade.price, first.trade.liquidity) == ("l1", D(price), liquidity)
