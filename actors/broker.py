@@ -31,6 +31,7 @@ from domain.command_values import Command
 from domain.desk import Desk
 from domain.errors import LedgerCorrupt, LedgerFenced, LedgerUnavailable
 from domain.execution import Exchange
+from domain.explanations import executed
 from domain.market import INTERVAL_MS, Source
 from domain.market_seen import SeenRecords
 from domain.messages import (
@@ -168,6 +169,8 @@ class BrokerActor(Actor):
         self._seen_due = False
         self._seen_kept: list[Projection] = []
         self._refused_events = 0  # market events that the exchange refused
+        self._dropped = 0  # mail that found the mailbox full
+        self._overrun_ms = 0  # when that was last seen
         self._unstorable: tuple[JournalDocument, ...] = ()  # what the store does not take, whoever sends it again
 
     def on_start(self) -> None:
@@ -295,7 +298,7 @@ class BrokerActor(Actor):
 
     def _serve(self, desk: Desk) -> None:
         now_ms, read_seq, read_hash = self._clock.now_ms(), desk.seq, desk.head
-        self._writer = LedgerWriter(self._store, self._peers.tell, stored_seq=read_seq, stored_hash=read_hash)
+        self._writer = LedgerWriter(self._store, self._announce, stored_seq=read_seq, stored_hash=read_hash)
         self._exchange = execution.start(
             desk=desk,
             paper=self._paper(self._settings),
@@ -569,8 +572,10 @@ class BrokerActor(Actor):
 
     def _on_missed_trades(self, missed: MissedTrades) -> None:
         """Go through the missed market, then through the mail that waited."""
-        if not self._catch_up.is_answer(missed):
-            return
+        inbox = self.actor_inbox
+        assert isinstance(inbox, Inbox)
+        if not self._catch_up.is_answer(missed) or inbox.dropped > self._dropped:
+            return  # the second: it may lack what was lost since, and will be asked for anew
         now_ms = self._clock.now_ms()
         for part in slices(missed):
             self._ex.on_missed(part, now_ms)
@@ -642,6 +647,7 @@ class BrokerActor(Actor):
         inbox.expected = self._is_retrying()
         if self._exchange is None or self._writer is None:
             return
+        self._look_for_lost_mail(inbox)
         exchange, writer = self._exchange, self._writer
         if not self._read_only and exchange.desk.seq - exchange.desk.checkpoint_seq >= CHECKPOINT_EVENTS:
             exchange.checkpoint(self._clock.now_ms())
@@ -660,6 +666,21 @@ class BrokerActor(Actor):
         if self._seen_due and not len(writer):
             self._keep_seen(exchange)
         inbox.expected = self._is_retrying()
+
+    def _look_for_lost_mail(self, inbox: Inbox) -> None:
+        """Ask for what the market did since now when the mailbox was full: what was lost is newer than all in it."""
+        now_ms = self._clock.now_ms()
+        if inbox.dropped == self._dropped or (self._catch_up and now_ms < self._overrun_ms + 1000):
+            return
+        self._overrun_ms = now_ms
+        lost, self._dropped = inbox.dropped - self._dropped, inbox.dropped
+        self.log.error("%s messages were lost: the mailbox was full", lost)
+        self._alert(
+            "error", "mail_lost", f"The broker was overrun: {lost} messages were lost, the market is asked again."
+        )
+        if not self._read_only:
+            self._catch_up.begin_anew()
+            self._ask_for_missed(self._ex.desk.exposed())
 
     def _is_retrying(self) -> bool:
         """Return whether the database is asked again and again: mail about it will come, in real time."""
@@ -825,6 +846,12 @@ class BrokerActor(Actor):
         """Tell the bots and the hub, once everything made so far is stored."""
         for name in audience(message, asked={}, pairs=tuple(self._settings.bots.pairs)):
             self._wr.tell(self._ex.desk.seq, name, message)
+
+    def _announce(self, name: str, message: object) -> None:
+        """Tell what is stored; log each execution once, as it is told to the hub."""
+        self._peers.tell(name, message)
+        if name == "hub" and isinstance(message, OrderFilled) and not message.repeated:
+            self.log.info("Filled: %s", executed(message.trade, message.closed))
 
     def _show_account(self, account: Account) -> None:
         self._shown = account

@@ -53,6 +53,12 @@ class CatchUp:
             request_id=self.pairs[pair].request_id,
         )
 
+    def begin_anew(self) -> None:
+        """Let no answer to an earlier question count: what was missed has grown since."""
+        for asked in self.pairs.values():
+            self._asked += 1
+            asked.request_id = f"{asked.request_id.rpartition(':')[0]}:{self._asked}"
+
     def keeps(self, message: object, desk: Desk) -> bool:
         """Keep `message` back when it concerns a pair being caught up; return whether it was kept."""
         asked = self.pairs.get(_pair_of(message, desk))

@@ -3,7 +3,7 @@
 from domain import money
 from domain.analysis import GateCheck, Signal
 from domain.gates import TradePlan
-from domain.trading import Direction
+from domain.trading import ClosedTrade, Direction, Trade
 
 _SENTENCES = {
     "trading_off": "the bots are switched off",
@@ -55,3 +55,14 @@ def traded(pair: str, plan: TradePlan, signal: Signal, *, votes: int) -> str:
         f"{verb} {money.text(plan.quantity)} {pair} near {money.text(plan.price)}: {opinions} with confidence "
         f"{signal.confidence:.2f}; {', '.join(exits) or 'no stop and no target'}."
     )
+
+
+def executed(trade: Trade, closed: ClosedTrade | None) -> str:
+    """Return one execution in one line: side, quantity, pair, price, reason, and what it came to."""
+    line = (
+        f"{trade.side} {money.text(trade.quantity)} {trade.pair} at {money.text(trade.price)} "
+        f"({trade.reason}, {trade.source} order {trade.order_id}, {trade.fill_model})"
+    )
+    profit = "" if closed is None else f", P&L {closed.realized_pnl:+.2f}"
+    late = ", in catch-up" if trade.catch_up else ""
+    return f"{line}{profit}, fee {trade.fee:.2f}{late}"

@@ -6,11 +6,19 @@ import pytest
 from actors.broker import BatchWritten, BrokerActor
 from actors.timers import VirtualTimers
 from domain.market import Source
-from domain.messages import LedgerAdvanced, OrderAccepted, OrderFilled, OrderRefused, TimerFired
+from domain.messages import (
+    Alerted,
+    LedgerAdvanced,
+    OrderAccepted,
+    OrderFilled,
+    OrderRefused,
+    SendTrades,
+    TimerFired,
+)
 from domain.trading import OrderSource, Reason, Refusal, Side
 from settings import Settings
 from tests.actors.test_broker import Desk, missed
-from tests.domain.paper import T0, close, order
+from tests.domain.paper import PAIR, T0, close, order, trade
 from tests.memory_ledger import MemoryArchive, MemoryLedger
 
 
@@ -129,3 +137,48 @@ def test_a_start_forgets_the_timers_of_the_broker_before(peers, clock, timers):
     while (due_ms := timers.next_due_ms()) is not None and due_ms <= T0 + 1000:
         timers.fire_next()
     assert peers.to("broker", TimerFired) == []
+
+
+def test_lost_mail_is_asked_for_again_and_alarmed(desk):
+    desk.open_long(stop_loss="95")
+    desk.trade(7, "100", 300)
+    desk.broker.actor_inbox.dropped += 3
+    desk.peers.sent.clear()
+    desk.trade(11, "100", 400)
+    [ask] = desk.to("market", SendTrades)
+    assert (ask.pair, ask.since_trade_id) == (PAIR, 11)
+    [alert] = desk.to("hub", Alerted)
+    assert (alert.code, alert.level) == ("mail_lost", "error")
+    desk.tell(missed(desk))
+    desk.trade(12, "100", 500)
+    assert len(desk.to("market", SendTrades)) == 1
+
+
+def test_an_answer_that_lacks_what_was_lost_since_is_asked_for_again(desk):
+    desk.open_long(stop_loss="95")
+    desk.trade(7, "100", 300)
+    desk.broker.actor_inbox.dropped += 3
+    desk.trade(8, "100", 400)
+    first = missed(desk)
+    desk.broker.actor_inbox.dropped += 1
+    desk.tell(first, at_ms=500)
+    desk.trade(12, "100", 1400)  # waits, and a second is over
+    [_, again] = desk.to("market", SendTrades)
+    assert (again.since_trade_id, again.request_id == first.request_id) == (8, False)
+    desk.tell(missed(desk, trade(10, "94", 450)))
+    assert desk.to("hub", OrderFilled)[-1].trade.reason is Reason.STOP_LOSS
+
+
+def test_an_execution_is_logged_once_in_one_line(desk, caplog):
+    with caplog.at_level("INFO", logger="actors.broker"):
+        stopped_out(desk)
+        filled = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Filled")]
+        assert filled == ["Filled: buy 1 BTCUSDT at 100.01 (entry, manual order o1, book20), fee 0.10"]
+        caplog.clear()
+        desk.store.away = False
+        desk.retry()
+        desk.tell(order())
+    filled = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Filled")]
+    assert filled == [
+        "Filled: sell 1 BTCUSDT at 94.8 (stop_loss, exchange order stop_loss:BTCUSDT:3, book20), P&L -5.21, fee 0.09"
+    ]
