@@ -584,6 +584,7 @@ class BrokerActor(Actor):
         waiting, some_lost = self._catch_up.done(missed.pair)
         for message in waiting:
             self._handle(message)
+            self._collect(self._ex, self._wr)  # a repeat among the rest finds what this one made
         if some_lost:
             self._ask_for_missed((missed.pair,))
 

@@ -431,6 +431,20 @@ def test_a_restarted_broker_goes_through_what_it_missed_before_newer_mail(desk):
     assert filled.trade.reason is Reason.STOP_LOSS
 
 
+def test_a_repeat_that_waited_for_the_catch_up_is_recognised(desk):
+    desk.open_long()
+    desk.crash()
+    desk.start()
+    desk.market_is_live()
+    again = order("o2", Side.SELL, "1", submitted_ms=T0 + 200)
+    desk.tell(again, again, order("o2", Side.SELL, "2", submitted_ms=T0 + 200))
+    desk.tell(missed(desk))
+    assert [message.repeated for message in desk.to("hub", OrderAccepted)] == [False, True]
+    assert [message.code for message in desk.to("hub", OrderRefused)] == [Refusal.DUPLICATE_ORDER]
+    assert desk.kinds == ["deposit", "order", "fill", "order"]
+    assert desk.to("supervisor", LedgerFailed) == []
+
+
 def test_a_crash_between_acceptance_and_fill_loses_nothing(desk):
     desk.book(0)
     desk.tell(order())
