@@ -188,6 +188,9 @@ class NewsActor(Actor):
             told = MoodFetched(fear_greed=mood.fetch(), error=None)
         except SourceUnavailable as error:
             told = MoodFetched(fear_greed=None, error=str(error))
+        except Exception:  # an edge, as above
+            self.log.exception("Fear & Greed could not be read")
+            told = MoodFetched(fear_greed=None, error="Fear & Greed could not be read")
         self._peers.tell(self.name, told)
 
     def _on_mood_fetched(self, message: MoodFetched) -> None:

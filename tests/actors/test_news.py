@@ -3,7 +3,7 @@
 import gevent
 import pytest
 
-from actors.news import NewsActor
+from actors.news import MoodFetched, NewsActor
 from domain.errors import SourceUnavailable
 from domain.messages import Alerted, FearGreedChanged, NewsPublished, Ping, SendNews, SettingsApplied, TimerFired
 from domain.news import FearGreed
@@ -146,6 +146,19 @@ def test_a_newcomer_gets_the_recent_stories_and_the_mood(start, peers, clock):
 
     assert titles(peers, "bot-ETHUSDT") == ["One"]
     assert [message.fear_greed.value for message in peers.to("bot-ETHUSDT", FearGreedChanged)] == [25]
+
+
+def test_a_mood_that_cannot_be_read_is_no_mood(start, peers, clock):
+    class Broken:
+        def fetch(self):
+            raise RuntimeError("boom")
+
+    ref, _ = start(mood=Broken())
+    poll(ref, peers, clock, key="mood")
+    assert [(told.fear_greed, told.error) for told in peers.to("news", MoodFetched)] == [
+        (None, "Fear & Greed could not be read")
+    ]
+    assert peers.to("hub", FearGreedChanged) == []
 
 
 def test_a_reloaded_interval_is_kept_from_then_on(start, peers, clock, timers):
