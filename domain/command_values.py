@@ -3,13 +3,13 @@
 from decimal import Decimal
 
 from domain import filters
+from domain.fills import LARGEST_LEVERAGE
 from domain.filters import Refused
 from domain.messages import AmendProtection, CancelOrder, ClosePosition, SetControl, SubmitOrder
 from domain.trading import Control, OrderType, Reason, Refusal
 
 Command = SubmitOrder | ClosePosition | AmendProtection | CancelOrder | SetControl
 
-LARGEST_LEVERAGE = 20
 LONGEST_ID = 200
 LONGEST_TEXT = 1000
 LARGEST_WHOLE = 2**63 - 1  # of a BSON int64

@@ -13,6 +13,7 @@ from domain.trading import Direction, Position
 
 Level = tuple[Decimal, Decimal]  # price, quantity in base
 MEAN_DECIMALS = Decimal("0.000000000001")  # a mean price is for people: money is computed from notionals
+LARGEST_LEVERAGE = 20
 WIDE = Context(prec=50)  # exact for products of what a Decimal128 holds in practice
 
 
@@ -119,13 +120,18 @@ def share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
 
 
 def added(position: Position, fill: Opened) -> Position:
-    """Return `position` with `fill` on top: quantities and costs add, the entry price is their mean."""
+    """Return `position` with `fill` on top: quantities and costs add, the entry price is their mean.
+
+    Its leverage is cost / margin as a whole number: each entry brings the margin of its own leverage.
+    """
     quantity, cost = position.quantity + fill.quantity, position.cost + fill.notional
+    margin = position.margin + fill.margin
     return replace(
         position,
         quantity=quantity,
         cost=cost,
-        margin=position.margin + fill.margin,
+        margin=margin,
+        leverage=_leverage(cost, margin, position.leverage),
         entry_fee=position.entry_fee + fill.fee,
         entry_price=mean_of(cost, quantity),
     )
@@ -152,6 +158,13 @@ def unrealized(position: Position, mark: Decimal) -> Decimal:
     """Return the profit of closing at `mark`, gross: exact difference of the rounded notional and the cost."""
     value = notional_of(((mark, position.quantity),))
     return (value - position.cost) * position.direction.sign
+
+
+def _leverage(cost: Decimal, margin: Decimal, before: int) -> int:
+    if not margin:
+        return before
+    exact = WIDE.divide(cost, margin).to_integral_value(rounding=ROUND_HALF_EVEN, context=WIDE)
+    return min(max(int(exact), 1), LARGEST_LEVERAGE)
 
 
 def _mean(exact: Decimal) -> Decimal:

@@ -9,6 +9,7 @@ from ledger.executions import Execution
 from ledger.parts import ZERO, down, mean, number, present, share, whole
 
 MAINTENANCE = Decimal("0.005")  # of the notional: below it a position is liquidated
+LARGEST_LEVERAGE = 20
 PROTECTION = ("stop_loss", "take_profit", "trailing")
 
 
@@ -138,11 +139,14 @@ def _first(execution: Execution, order: Plain, margin: Decimal) -> Plain:
 def _more(execution: Execution, order: Plain, margin: Decimal, holding: Holding) -> Plain:
     before = holding.part
     quantity, cost = holding.quantity + execution.quantity, number(before, "cost") + execution.notional
+    margin += number(before, "margin")
+    leverage = min(max(round(cost / margin), 1), LARGEST_LEVERAGE) if margin else whole(before, "leverage")
     return before | present(
         {
             "quantity": quantity,
             "cost": cost,
-            "margin": number(before, "margin") + margin,
+            "margin": margin,
+            "leverage": leverage,
             "entry_price": mean(cost, quantity),
             "entry_fee": number(before, "entry_fee") + execution.fee,
             **{name: order.get(name) for name in PROTECTION},

@@ -1,5 +1,6 @@
 """What executions cost and realise, to the last of eight decimals."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -60,6 +61,25 @@ def test_closing_the_last_releases_everything():
     closed = fills.close_fill(position(), levels(("40", "3")), fee_rate=D("0"))
     assert (closed.cost, closed.margin, closed.pnl) == (D("100"), D("33.33333333"), D("20"))
     assert fills.reduced(position(), closed) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "leverage"),
+    [
+        ((300, 3), (600, 3), 3),
+        ((100, 1), (100, 20), 2),  # 200 / 105 = 1.90
+        ((100, 20), (5, 1), 10),  # 105 / 10 = 10.5: half to even
+        (("0.00000002", 20), ("0.00000002", 20), 20),  # no margin at all
+        (("0.0000003", 20), ("0.00000030", 20), 20),  # 0.0000006 / 0.00000002 = 30
+    ],
+)
+def test_a_position_of_several_leverages_has_that_of_its_margin(first, second, leverage):
+    opened = [
+        fills.open_fill(((D(notional), D(1)),), leverage=times, fee_rate=D("0.001"))
+        for notional, times in (first, second)
+    ]
+    begun = position(quantity="1", cost=str(opened[0].notional), margin=str(opened[0].margin))
+    assert fills.added(replace(begun, leverage=first[1]), opened[1]).leverage == leverage
 
 
 def test_a_short_earns_when_the_price_falls():

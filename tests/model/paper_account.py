@@ -182,6 +182,7 @@ class PaperAccount:
         holding.margin += margin
         holding.entry_fee += fee
         holding.entry = mean(holding.cost / holding.quantity)
+        holding.leverage = min(max(round(holding.cost / holding.margin), 1), 20)
         self.protect(holding, holding.stop if stop is None else stop, holding.target if target is None else target, ts)
         holding.trail = holding.trail if trail is None else trail
 
