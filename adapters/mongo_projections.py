@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from bson.errors import BSONError
@@ -22,34 +23,37 @@ class MongoProjections:
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._database = database
-        self._newest: dict[tuple[str, str], tuple[int, JournalDocument]] = {}
+        self._newest: dict[str, dict[str, tuple[int, JournalDocument]]] = {}  # collection -> _id -> seq, value
         self._writer = BackgroundWriter(name="projections", write=self._write_batch)
 
     @property
     def pending(self) -> int:
         """Values not yet stored."""
-        return len(self._newest)
+        return sum(map(len, self._newest.values()))
 
     def add(self, collection: str, values: Sequence[tuple[str, int, JournalDocument]]) -> None:
         """Queue (_id, seq, value); an older one that still waits is replaced. Returns at once."""
+        newest = self._newest.setdefault(collection, {})
         for key, seq, value in values:
-            waiting = self._newest.get((collection, key))
+            waiting = newest.get(key)
             if waiting is None or waiting[0] <= seq:
-                self._newest[(collection, key)] = (seq, value)
-        if self._newest:
+                newest[key] = (seq, value)
+        if newest:
             self._writer.wake()
 
     def close(self, *, timeout_seconds: float) -> bool:
         """Write what is queued; return whether all of it got through."""
-        return self._writer.close(timeout_seconds=timeout_seconds) and not self._newest
+        return self._writer.close(timeout_seconds=timeout_seconds) and not self.pending
 
     def _write_batch(self) -> bool:
-        if not self._newest:
+        collection = next((name for name, waiting in self._newest.items() if waiting), None)
+        if collection is None:
             return False
-        collection = next(iter(self._newest))[0]
-        batch = [(key, kept) for key, kept in self._newest.items() if key[0] == collection][:BATCH]
+        newest = self._newest.pop(collection)
+        self._newest[collection] = newest  # the others come first next time
+        batch = list(islice(newest.items(), BATCH))
         updates = [
-            {"q": {"_id": key[1], "seq": {"$lte": seq}}, "u": {**value, "_id": key[1], "seq": seq}, "upsert": True}
+            {"q": {"_id": key, "seq": {"$lte": seq}}, "u": {**value, "_id": key, "seq": seq}, "upsert": True}
             for key, (seq, value) in batch
         ]
         try:
@@ -64,6 +68,6 @@ class MongoProjections:
         except (BSONError, ArithmeticError):
             log.exception("values of %s do not fit into BSON", collection)
         for key, kept in batch:
-            if self._newest.get(key) is kept:
-                del self._newest[key]
-        return bool(self._newest)
+            if newest.get(key) is kept:
+                del newest[key]
+        return self.pending > 0
