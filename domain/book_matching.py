@@ -90,6 +90,8 @@ class BookMatching(Matching):
         if order.order_type is OrderType.STOP:
             trigger = self.waiting.triggered.get(order_id)
             return trigger is not None and received_ms >= trigger.event.ts_ms
+        if self.is_held_up(order):
+            return False
         return order_id in self.waiting.arrived or received_ms >= self.reaches(order.created_ms)
 
     def _fill_by_book(self, entry: OpenOrder) -> None:

@@ -12,7 +12,7 @@ from domain.executor import Executor
 from domain.market_view import MarketView
 from domain.money import ZERO
 from domain.resting import Resting, resting_of
-from domain.trading import MarketEvent, OrderStatus
+from domain.trading import MarketEvent, Order, OrderStatus, OrderType
 from domain.waiting import Trigger, Waiting
 
 BPS = Decimal(10_000)
@@ -78,8 +78,14 @@ class Matching:
         self.executor.tell_trail(holding, ts_ms)
 
     def resting(self, pair: str) -> Iterator[Resting]:
-        """Yield what waits for prices of `pair`, the trailing stop where it is by now."""
-        return resting_of(self.desk, pair, self.executor.trails.get(pair))
+        """Yield what waits for prices of `pair`, the trailing stop where it is by now; no entry that must wait."""
+        for item in resting_of(self.desk, pair, self.executor.trails.get(pair)):
+            if not item.order_id or not self.is_held_up(self.desk.orders[item.order_id].order):
+                yield item
+
+    def is_held_up(self, order: Order) -> bool:
+        """Return whether a resting order must wait: no new risk is taken while the ledger is away."""
+        return not self.executor.ledger_available and order.order_type is not OrderType.MARKET and not order.reduce_only
 
     def trigger_of(self, pair: str) -> Trigger | None:
         """Return the reached stop of the pair's position; that of a position which is gone is dropped."""

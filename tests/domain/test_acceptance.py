@@ -169,3 +169,31 @@ def test_several_market_orders_that_wait_share_what_there_is_to_reduce():
     at(made, 100, order("a", Side.SELL, "2", **later), order("b", Side.SELL, "0.9", **later))
     at(made, 100, order("c", Side.SELL, "2", **later))
     assert [each.order_id for each in told(made, OrderRefused)] == ["c"]
+
+
+def test_while_the_ledger_is_away_nothing_that_rests_opens():
+    made = exchange()
+    made.on_book(PAIR, book(0), T0)
+    at(made, 0, limit("l", Side.BUY, "1", "99.5"), stop("s", Side.BUY, "1", "101"))
+    made.executor.ledger_available = False
+    made.on_book(PAIR, book(500, update_id=5, bids=(("99.3", "5"),), asks=(("99.4", "5"),)), T0 + 500)
+    made.on_trade(PAIR, trade(5, "101", 600), catch_up=False, now_ms=T0 + 600)
+    made.on_trade(PAIR, trade(6, "99", 700), catch_up=True, now_ms=T0 + 700)
+    made.on_time(T0 + 5000)
+    assert made.desk.position(PAIR) is None and made.waiting.triggered == {}
+    made.executor.ledger_available = True
+    made.on_book(PAIR, book(6000, update_id=6, bids=(("99.3", "5"),), asks=(("99.4", "5"),)), T0 + 6000)
+    assert [each.order.order_id for each in told(made, OrderFilled)] == ["l"]
+
+
+def test_while_the_ledger_is_away_what_reduces_fills():
+    made = exchange()
+    made.on_book(PAIR, book(0), T0)
+    bought(made, take_profit="110")
+    at(made, 100, limit("l", Side.SELL, "0.5", "105", submitted_ms=T0 + 100))
+    at(made, 100, stop("s", Side.SELL, "0.2", "95", submitted_ms=T0 + 100))
+    made.executor.ledger_available = False
+    made.on_book(PAIR, book(500, update_id=5, bids=(("106", "5"),), asks=(("107", "5"),)), T0 + 500)
+    made.on_trade(PAIR, trade(5, "95", 600), catch_up=False, now_ms=T0 + 600)
+    made.on_book(PAIR, book(610, update_id=6, bids=(("94", "5"),), asks=(("95", "5"),)), T0 + 610)
+    assert [each.order.order_id for each in told(made, OrderFilled)][1:] == ["l", "s"]
