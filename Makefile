@@ -23,8 +23,10 @@ run: setup ## start the desk on the settings of settings.yaml
 demo: setup ## start the desk in a simulated world: no network, no keys
 	$(VENV)/python supervisor.py --settings sim/demo.yaml --market simulated
 
+# System tests work with real clocks, sockets, processes and a browser: what failed runs once more by itself, and the
+# first failure stays in the output. Failing twice fails.
 test: setup-dev ## run the whole test suite
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest || { echo "Once more, by itself, what failed:"; $(VENV)/python -m pytest --last-failed --last-failed-no-failures none; }
 
 # The tests run once: tests/conftest.py patches before anything else is imported, as supervisor.py does, so a second run
 # under `python -m gevent.monkey` would repeat the first.
