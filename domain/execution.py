@@ -16,7 +16,7 @@ from domain.acceptance import PaperRules, Situation
 from domain.book_matching import BookMatching
 from domain.bookkeeping import Bookkeeper
 from domain.desk import Desk, OpenOrder
-from domain.executor import Executor
+from domain.executor import Executor, OverExecutor
 from domain.filters import Refused
 from domain.market import Candle, OrderBook, PublicTrade
 from domain.market_view import MarketView
@@ -47,10 +47,9 @@ from domain.waiting import Waiting
 
 
 @dataclass(slots=True)
-class Exchange:
+class Exchange(OverExecutor):
     """One account's paper exchange. Besides the desk it knows only what the market tells again."""
 
-    executor: Executor
     waiting: Waiting = field(default_factory=Waiting)
     refused: int = 0  # market events that cannot be true
     by_book: BookMatching = field(init=False)
@@ -59,22 +58,6 @@ class Exchange:
     def __post_init__(self) -> None:
         self.by_book = BookMatching(self.executor, self.waiting)
         self.by_path = PathMatching(self.executor, self.waiting)
-
-    @property
-    def desk(self) -> Desk:
-        return self.executor.desk
-
-    @property
-    def market(self) -> MarketView:
-        return self.executor.market
-
-    @property
-    def paper(self) -> PaperRules:
-        return self.executor.paper
-
-    @property
-    def books(self) -> Bookkeeper:
-        return self.executor.books
 
     @property
     def messages(self) -> list[object]:

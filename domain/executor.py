@@ -270,6 +270,29 @@ class Executor:
         self.messages.append(message)
 
 
+@dataclass(slots=True)
+class OverExecutor:
+    """What works over an executor: short names for what it holds."""
+
+    executor: Executor
+
+    @property
+    def desk(self) -> Desk:
+        return self.executor.desk
+
+    @property
+    def market(self) -> MarketView:
+        return self.executor.market
+
+    @property
+    def paper(self) -> PaperRules:
+        return self.executor.paper
+
+    @property
+    def books(self) -> Bookkeeper:
+        return self.executor.books
+
+
 def _filled(order: Order, quantity: Decimal, *, opens: bool) -> Order:
     """Return `order` after filling `quantity`: its hold is released in proportion, the last fill releases the rest."""
     left = order.quantity - order.filled

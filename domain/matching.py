@@ -5,11 +5,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from domain import fills, protection
-from domain.acceptance import PaperRules
 from domain.bookkeeping import Execution
-from domain.desk import Desk, OpenOrder
-from domain.executor import Executor
-from domain.market_view import MarketView
+from domain.desk import OpenOrder
+from domain.executor import OverExecutor
 from domain.money import ZERO
 from domain.resting import Resting, resting_of
 from domain.trading import MarketEvent, Order, OrderStatus, OrderType
@@ -19,27 +17,14 @@ BPS = Decimal(10_000)
 
 
 @dataclass(slots=True)
-class Matching:
+class Matching(OverExecutor):
     """Finds fills; the executor carries them out."""
 
-    executor: Executor
     waiting: Waiting
 
     @property
-    def desk(self) -> Desk:
-        return self.executor.desk
-
-    @property
-    def market(self) -> MarketView:
-        return self.executor.market
-
-    @property
-    def paper(self) -> PaperRules:
-        return self.executor.paper
-
-    @property
     def now_ms(self) -> int:
-        return self.executor.books.now_ms
+        return self.books.now_ms
 
     def fill_order(self, entry: OpenOrder, how: Execution) -> Decimal:
         """Fill an open order by `how`; a reduce-only order takes no more than the position has.
