@@ -36,7 +36,7 @@ SHAPES = st.fixed_dictionaries(
         "dust": st.sampled_from(["0", "0", "0", "0.0000049"]),
         "by_value": st.booleans(),
         "offset": st.integers(-20, 150),
-        "leverage": st.sampled_from([1, 1, 2, 3, 7, 20]),
+        "leverage": st.sampled_from([1, 2, 3, 7, 20, 20]),
         "reduce": st.sampled_from([False] * 15 + [True]),
         "stop": st.none() | st.integers(20, 400) | st.integers(20, 100) | st.integers(-10, 40),
         "target": st.none() | st.integers(20, 400) | st.integers(20, 100) | st.integers(-10, 40),

@@ -223,7 +223,11 @@ class PaperExchange:
     def meets(self, order, book):
         if order.kind == "stop":
             return order.reached is not None and book.received >= order.reached.ts
-        return order.arrived or book.received >= order.created + self.terms.latency
+        return not self.held_up(order) and (order.arrived or book.received >= order.created + self.terms.latency)
+
+    def held_up(self, order):
+        """While the ledger is away nothing that rests opens."""
+        return not self.ledger_available and order.kind != "market" and not order.reduce
 
     def walk(self, order):
         """Fill an order from the book; a limit's rest goes on waiting, any other's expires."""
@@ -336,7 +340,13 @@ class PaperExchange:
                     break
         for order in self.orders_of(pair):
             in_time = trade.ts >= order.created + self.terms.latency
-            if order.kind == "stop" and not order.reached and in_time and order.at(trade.price):
+            if (
+                order.kind == "stop"
+                and not order.reached
+                and in_time
+                and order.at(trade.price)
+                and not self.held_up(order)
+            ):
                 order.reached = Reached("", trade.price, trade.ts, now + WAIT)
                 known.kept = before if known.kept is None else known.kept
 
@@ -348,7 +358,11 @@ class PaperExchange:
         if holding:
             left -= self.missed_exit(pair, holding, trade, how)
         for order in waiting:
-            if order.order_id not in self.orders or trade.ts < order.created + self.terms.latency:
+            if (
+                order.order_id not in self.orders
+                or trade.ts < order.created + self.terms.latency
+                or self.held_up(order)
+            ):
                 continue
             order.arrived = order.kind == "limit"
             if order.kind == "limit" and left and crossed(trade, order.price, order.side):
@@ -498,7 +512,7 @@ class PaperExchange:
             if holding.target is not None and (holding.armed <= open_ms or holding.armed == ts):
                 found.append((holding.target, partial(gained, holding), True, "take_profit"))
         for order in self.orders_of(pair):
-            if order.kind != "market" and order.created <= open_ms:
+            if order.kind != "market" and order.created <= open_ms and not self.held_up(order):
                 found.append((order.price, order.at, order.kind == "limit", order))
         return found
 
@@ -530,6 +544,11 @@ class PaperExchange:
 
     def exposed(self):
         return sorted({*self.holdings, *(order.pair for order in self.orders.values())})
+
+    def since(self, pair):
+        """Return the moment whose later market events are to come again after a start."""
+        tape = self.pairs[pair].tape
+        return tape[-1].ts if tape else self.first_exposure(pair)
 
     def first_exposure(self, pair):
         moments = [order.created for order in self.orders_of(pair)]

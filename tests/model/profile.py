@@ -1,20 +1,23 @@
-"""How long the state machines run: a fixed, derandomized number of examples; more by QUORUM_EXAMPLES."""
+"""How long the state machines run: a fixed number of examples, always the same; more by QUORUM_EXAMPLES."""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+ASKED = int(os.environ.get("QUORUM_EXAMPLES", "0"))
+TIMEOUT = pytest.mark.timeout(0 if ASKED else 180)  # a machine is many tests in one
 
 
 def machine_settings(examples: int, steps: int) -> settings:
     """Return settings of `examples` runs of at most `steps` steps each.
 
-    With QUORUM_EXAMPLES=n there are n runs, of another seed each time.
+    With QUORUM_EXAMPLES=n there are n runs, other ones each time; a failure is shrunk, which takes minutes.
     """
-    asked = os.environ.get("QUORUM_EXAMPLES")
     return settings(
-        max_examples=int(asked) if asked else examples,
+        max_examples=ASKED or examples,
         stateful_step_count=steps,
-        derandomize=not asked,
+        derandomize=not ASKED,
         database=None,
         deadline=None,
         report_multiple_bugs=False,

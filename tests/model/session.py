@@ -74,14 +74,15 @@ class Session:
         self.model = PaperExchange(RULES, terms, Fraction(DEPOSIT))
         self.compared = 0  # fills
 
-    def start(self, desk: Desk, balance: Decimal | None):
-        """Return an exchange over `desk`, told the rules; the market is live."""
+    def start(self, desk: Desk, balance: Decimal | None, seen=None):
+        """Return an exchange over `desk`, told the rules; the market is live. `seen`: records beside the journal."""
         made = execution.start(
             desk=desk,
             paper=paper(has_books=self.has_books),
             stale_after_ms=STALE_MS,
             now_ms=self.now,
             balance=balance,
+            seen=seen,
         )
         made.market.take_rules(tuple(RULES.values()))
         made.market.state = MarketState.LIVE
@@ -97,6 +98,16 @@ class Session:
             self.documents.append(document)
         self.exchange.pending.clear()
         return messages
+
+    def start_again(self, *, records: bool) -> None:
+        """Fail and start from the journal; `records`: with what was kept beside it, how far the market was seen."""
+        if records:
+            self.exchange.settle_trails()
+        self.take()
+        kept = {pair: event for pair, event in self.exchange.books.told().items() if pair in self.mirror.exposed()}
+        self.exchange = self.start(self.mirror_again(), None, kept if records else None)
+        self.model.restart({pair: (event.id, event.ts_ms) for pair, event in self.exchange.books.seen.items()})
+        self.tally["restarts"] += 1
 
     def mirror_again(self) -> Desk:
         """Return the desk as a start reads it from the journal."""

@@ -12,12 +12,14 @@ from domain.messages import CancelOrder, MissedTrades
 from domain.trading import OrderType
 from tests.model import commands
 from tests.model.paper_exchange import Book, Print
-from tests.model.profile import machine_settings
+from tests.model.profile import TIMEOUT, machine_settings
 from tests.model.session import BTC, SEEN, START, TICKS, XRP, Session
 
 SIZES = st.lists(st.integers(0, 6), min_size=1, max_size=4)  # of the levels of one side
-DELTAS = st.integers(-40, 40) | st.integers(-600, 600)
+DELTAS = st.integers(-40, 40) | st.integers(-600, 600) | st.sampled_from([-3000, 3000])  # ticks
 MINUTE = 60_000
+
+pytestmark = TIMEOUT
 
 
 class ExchangeMachine(RuleBasedStateMachine):
@@ -98,7 +100,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         delta=DELTAS,
         size=st.integers(1, 50),
         maker=st.booleans(),
-        lag=st.sampled_from([0, 0, 30, 80]),
+        lag=st.sampled_from([0, 0, 30, 80, 500]),
         ms=st.sampled_from([0, 20, 200]),
     )
     def trade(self, pair, delta, size, maker, lag, ms) -> None:
@@ -263,17 +265,20 @@ class ExchangeMachine(RuleBasedStateMachine):
     # --- failing ------------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.count % 3 == 0)
-    @rule(ms=st.sampled_from([0, 500, 5000]), checkpoint=st.booleans(), books=st.sampled_from([True, True, False]))
-    def restart(self, ms, checkpoint, books) -> None:
+    @rule(
+        ms=st.sampled_from([0, 500, 5000]),
+        checkpoint=st.booleans(),
+        records=st.booleans(),
+        books=st.sampled_from([True, True, False]),
+    )
+    def restart(self, ms, checkpoint, records, books) -> None:
         """The broker fails and starts again from its journal; the market tells what it asks for."""
         session = self.session
         if checkpoint:
             session.exchange.checkpoint(session.now)
         session.take()
         self.pass_time(ms)
-        session.tally["restarts"] += 1
-        session.exchange = session.start(session.mirror_again(), None)
-        session.model.restart({pair: (event.id, event.ts_ms) for pair, event in session.exchange.desk.seen.items()})
+        session.start_again(records=records)
         session.model.live = session.model.ledger_available = True
         exposed = session.exchange.desk.exposed()
         assert list(exposed) == session.model.exposed()
@@ -327,4 +332,4 @@ def printed(trade: PublicTrade) -> Print:
 
 
 TestExchange = ExchangeMachine.TestCase
-TestExchange.settings = machine_settings(examples=100, steps=100)
+TestExchange.settings = machine_settings(examples=80, steps=100)
