@@ -107,6 +107,28 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.pass_time(ms)
         self.tell_trade(pair, self.print_trade(pair, delta, size, maker, lag), catch_up=False)
 
+    @precondition(lambda self: any(holding.stops() for holding in self.session.model.holdings.values()))
+    @rule(
+        nth=st.integers(0, 1),
+        beyond=st.integers(0, 30),
+        crash=st.sampled_from(["", "checkpoint", "records", "order", "order"]),
+    )
+    def a_stop_is_reached(self, nth, beyond, crash) -> None:
+        """A trade at the nearest stop or beyond; perhaps the broker fails before a book comes, after one more event."""
+        holdings = {pair: held for pair, held in sorted(self.session.model.holdings.items()) if held.stops()}
+        pair = list(holdings)[nth % len(holdings)]
+        level = holdings[pair].stops()[0][0] / Fraction(TICKS[pair])
+        sign = holdings[pair].sign
+        ticks = int(level // 1 if sign > 0 else -(-level // 1)) - sign * beyond
+        trade = self.print_trade(pair, ticks - self.mid[pair], 5, True, 0)
+        self.tell_trade(pair, trade, catch_up=False)
+        if crash == "order" and pair in self.session.model.holdings:
+            self.session.take()
+            self.session.close(commands.close(f"c{self.next()}", pair, "0.5", lag=0, now=self.session.now))
+        if crash:
+            self.session.compare()
+            self.restart_after(500, checkpoint=crash == "checkpoint", records=crash == "records", books=False)
+
     def tell_trade(self, pair, trade, *, catch_up) -> None:
         now = self.session.now
         self.session.exchange.on_trade(pair, trade, catch_up=catch_up, now_ms=now)
@@ -272,6 +294,9 @@ class ExchangeMachine(RuleBasedStateMachine):
         books=st.sampled_from([True, True, False]),
     )
     def restart(self, ms, checkpoint, records, books) -> None:
+        self.restart_after(ms, checkpoint=checkpoint, records=records, books=books)
+
+    def restart_after(self, ms, *, checkpoint, records, books) -> None:
         """The broker fails and starts again from its journal; the market tells what it asks for."""
         session = self.session
         if checkpoint:

@@ -462,7 +462,9 @@ class LedgerMachine(RuleBasedStateMachine):
             else:
                 self.minute(heard=False)
         self.start()
-        for times, name in zip(again, reversed(self.sent), strict=False):
+        stored = {document.get("order_id") for document in self.store.documents}
+        unanswered = [name for name in reversed(self.sent) if name not in stored]
+        for times, name in zip(again, unanswered, strict=False):
             for _ in range(times):
                 self.put(self.sent[name][0])
         self.nothing_told_is_lost()
