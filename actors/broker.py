@@ -190,10 +190,11 @@ class BrokerActor(Actor):
             self._exchange.checkpoint(self._clock.now_ms())
         self._collect(self._exchange, self._writer)
         self._finish_writing(self._writer)
-        while len(self._writer) and not self._writer.down:
+        while len(self._writer) and not self._writer.down and not self._read_only:
             self._write(self._writer)
         if len(self._writer):
-            self.log.error("Stopped with %s events not stored: the database is away", len(self._writer))
+            why = self._read_only or "the database is away"
+            self.log.error("Stopped with %s events not stored: %s", len(self._writer), why)
 
     def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
         """Let the write under way end first: whoever is started next reads a journal that stands still."""

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import gevent
 import pytest
 
 from actors.background_audit import BackgroundAudit
@@ -180,3 +181,12 @@ def test_what_was_accepted_before_a_finding_is_stored_and_told(desk, peers):
     assert peers.to("hub", OrderAccepted)[-1].order.order_id == "o9"
     desk.tell(LedgerFailed(fatal=False, message="seq 1 was changed"))
     assert len([alert for alert in peers.to("hub", Alerted) if alert.code == "ledger_read_only"]) == 1
+
+
+def test_a_broker_that_finds_its_journal_cut_off_while_it_stops_ends_all_the_same(desk, peers):
+    desk.store.documents.pop()
+    with gevent.Timeout(5):
+        desk.broker.stop()
+    assert not desk.broker.is_alive()
+    (failed,) = peers.to("supervisor", LedgerFailed)
+    assert failed.fatal
