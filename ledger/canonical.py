@@ -45,6 +45,9 @@ def decimal_text(value: Decimal) -> str:
     """Return a finite Decimal without exponent and trailing zeros; any zero is `0`."""
     if value.is_zero():
         return "0"
+    written = str(value)
+    if "E" not in written:
+        return written.rstrip("0").rstrip(".") if "." in written else written
     sign, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
     figures = "".join(map(str, digits))
