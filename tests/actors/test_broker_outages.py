@@ -76,34 +76,37 @@ def test_an_entry_that_came_before_the_journal_could_not_be_read_is_answered(pee
     assert [each.order_id for each in peers.to("hub", OrderRefused)] == ["early"]
 
 
+def until(happened):
+    """Let the others run until it has happened."""
+    for _ in range(1000):
+        if happened():
+            return
+        gevent.sleep(0)
+    raise AssertionError("it has not happened")
+
+
 def test_a_retry_runs_in_real_time_and_virtual_time_waits_for_it(peers, clock, timers):
     real, store = VirtualTimers(peers=peers, clock=clock), MemoryLedger()
     actor = BrokerActor.start(**broker(peers, clock, timers, store, real))
     inbox = actor.actor_inbox
-    gevent.sleep(0)
-    assert inbox.idle()
+    until(inbox.idle)
     store.away = True
     actor.tell(order("o", pair="DOGEUSDT"))
-    gevent.sleep(0)
+    until(lambda: inbox.waiting and not len(inbox))
     assert real.next_due_ms() == T0 + 50 and not inbox.idle()
-    actor.tell(TimerFired(key="retry", due_ms=T0))
-    gevent.sleep(0)
-    gevent.sleep(0)
     store.away = False
     actor.tell(TimerFired(key="retry", due_ms=T0))
-    gevent.sleep(0)
-    gevent.sleep(0)
-    for answer in peers.to("broker", BatchWritten):
-        actor.tell(answer)
-    gevent.sleep(0)
-    assert inbox.idle()
+    until(lambda: peers.to("broker", BatchWritten))
+    assert not inbox.idle()
+    actor.tell(peers.to("broker", BatchWritten)[-1])
+    until(inbox.idle)
 
 
 def test_a_start_that_cannot_read_is_tried_again_in_real_time(peers, clock, timers):
     real, store = VirtualTimers(peers=peers, clock=clock), MemoryLedger()
     store.away = True
     inbox = BrokerActor.start(**broker(peers, clock, timers, store, real)).actor_inbox
-    gevent.sleep(0)
+    until(lambda: inbox.handled == 1 and inbox.waiting)
     assert real.next_due_ms() == T0 + 50 and timers.next_due_ms() is None
     assert not inbox.idle()
 
@@ -131,8 +134,7 @@ def test_a_start_forgets_the_timers_of_the_broker_before(peers, clock, timers):
     for key in ("retry", "recover", "deadline", "catch_up", "mark"):
         timers.after(1, "broker", key)
     actor = BrokerActor.start(**broker(peers, clock, timers, MemoryLedger()))
-    gevent.sleep(0)
-    assert actor.is_alive()
+    until(actor.actor_inbox.idle)
     clock.move_to(T0 + 1000)
     while (due_ms := timers.next_due_ms()) is not None and due_ms <= T0 + 1000:
         timers.fire_next()
