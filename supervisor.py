@@ -776,7 +776,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     code = EXIT_OK
     try:
         desk.start()
-        gc.freeze()  # a full collection would go through the modules each time and stop everything for 50 ms
+        gc.freeze()  # else each full collection goes through all modules too, and everything waits for it
         gc.enable()
         print(f"Quorum {VERSION} is running: {desk.address}", flush=True)  # noqa: T201 - the last line of `make run`
         code, reason = desk.wait()
