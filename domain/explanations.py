@@ -61,7 +61,7 @@ def executed(trade: Trade, closed: ClosedTrade | None) -> str:
     """Return one execution in one line: side, quantity, pair, price, reason, and what it came to."""
     line = (
         f"{trade.side} {money.text(trade.quantity)} {trade.pair} at {money.text(trade.price)} "
-        f"({trade.reason}, {trade.source} order {trade.order_id}, {trade.fill_model})"
+        f"({trade.reason}, order {trade.order_id}, {trade.fill_model})"
     )
     profit = "" if closed is None else f", P&L {closed.realized_pnl:+.2f}"
     late = ", in catch-up" if trade.catch_up else ""

@@ -175,12 +175,12 @@ def test_an_execution_is_logged_once_in_one_line(desk, caplog):
     with caplog.at_level("INFO", logger="actors.broker"):
         stopped_out(desk)
         filled = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Filled")]
-        assert filled == ["Filled: buy 1 BTCUSDT at 100.01 (entry, manual order o1, book20), fee 0.10"]
+        assert filled == ["Filled: buy 1 BTCUSDT at 100.01 (entry, order o1, book20), fee 0.10"]
         caplog.clear()
         desk.store.away = False
         desk.retry()
         desk.tell(order())
     filled = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Filled")]
     assert filled == [
-        "Filled: sell 1 BTCUSDT at 94.8 (stop_loss, exchange order stop_loss:BTCUSDT:3, book20), P&L -5.21, fee 0.09"
+        "Filled: sell 1 BTCUSDT at 94.8 (stop_loss, order stop_loss:BTCUSDT:3, book20), P&L -5.21, fee 0.09"
     ]
