@@ -111,7 +111,7 @@ class BrokerActor(Actor):
     Handles: SubmitOrder, ClosePosition, CancelOrder, AmendProtection, SetControl, RecordSettings, SendAccount,
         SettingsApplied, ActorStarted, LedgerFailed, RulesChanged, MarketStatusChanged, BookChanged, TradePrinted,
         CandleOpened, CandleClosed, QuoteChanged, TickerChanged, MissedTrades, BatchWritten, TimerFired (recover,
-        retry, catch_up, deadline, mark, seen, equity).
+        retry, catch_up, deadline, mark, seen, equity, store).
     Tells: hub, bots and who asked: OrderAccepted, OrderRefused, OrderFilled, OrderCancelled, PositionAmended,
         AccountChanged, StatisticsChanged, ControlChanged, SettingsRecorded, RecentTrades; hub: LedgerAdvanced, Alerted;
         market: SendMarketState, SendTrades; supervisor: SettingsRecorded, LedgerFailed.
@@ -227,7 +227,10 @@ class BrokerActor(Actor):
 
     def on_receive(self, message: object) -> object:
         answer = self._receive(message)
-        self._after_message()  # also after a question: what waited for an empty mailbox is stored and told now
+        if not isinstance(message, Ping):
+            self._after_message()
+        elif self._held_back:  # not now: an actor that fails of a question only tells who asked, and lives on
+            self.actor_ref.tell(TimerFired(key="store", due_ms=self._clock.now_ms()))
         return answer
 
     def _receive(self, message: object) -> object:
@@ -771,9 +774,16 @@ class BrokerActor(Actor):
         return None
 
     def _judge(self, error: Exception | None, writer: LedgerWriter) -> None:
-        """Take note of what became of a batch."""
+        """Take note of what became of a batch.
+
+        Raises:
+            LedgerFenced: by an older writer, which is fenced itself as soon as this broker has read what it wrote.
+        """
         if error is None:
             self._stored(writer)
+        elif isinstance(error, LedgerFenced) and error.epoch is not None and error.epoch < self._ex.books.epoch:
+            self.log.warning("An older writer was still at work, the journal is read again: %s", error)
+            raise error
         elif isinstance(error, LedgerUnavailable | LedgerFenced | LedgerCorrupt):
             self._not_stored(error)
         else:

@@ -257,9 +257,11 @@ class SupervisorActor(Actor):
             limit = child.spec.start_seconds if child.state == "starting" else child.spec.hang_seconds
             assert child.ping is not None
             if time.monotonic() - child.ping[0] > limit:
-                self._hung(child, limit)
+                self._unsound(child, f"hangs: no answer for {limit:g} s")
         except ActorDeadError:
             self._ended(child)
+        except Exception as error:  # noqa: BLE001 - what its handler of Pings raised: it failed, and lives on
+            self._unsound(child, f"failed of a Ping, {type(error).__name__}: {error}")
 
     def _ended(self, child: _Child) -> None:
         """Found dead, without a report of its own: it stopped by itself, or its greenlet was killed."""
@@ -270,12 +272,13 @@ class SupervisorActor(Actor):
             return
         self._failed(child, child.error or "found dead")
 
-    def _hung(self, child: _Child, limit: float) -> None:
+    def _unsound(self, child: _Child, reason: str) -> None:
+        """It lives, and must not go on: two of the critical one must not exist."""
         if child.spec.critical:
-            self._give_up(1, f"{child.spec.name} hangs: no answer for {limit:g} s")
+            self._give_up(1, f"{child.spec.name} {reason}")
             return
         self._abandon(child)
-        self._failed(child, f"no answer for {limit:g} s")
+        self._failed(child, reason)
 
     def _abandon(self, child: _Child) -> None:
         assert child.ref is not None and child.peers is not None

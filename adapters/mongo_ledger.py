@@ -29,6 +29,7 @@ GENESIS = "0" * 64
 PAGE = 500  # documents decoded without letting others run
 REMEMBERED = 2000  # acknowledged documents kept to heal a server that lost some; about 2 kB each
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+_WHOSE = {"seq": True, "hash": True, "epoch": True}
 _WITHOUT_SEQ = Head(seq=0, hash=GENESIS)
 
 
@@ -221,12 +222,14 @@ class MongoLedger:
         """Return the suffix of `documents` that is still to be stored; the first one collided on `key`."""
         first = documents[0]
         wanted = {"$or": [{"_id": {"$in": [document.id for document in documents]}}, {"seq": first.seq}]}
-        stored = {str(d["_id"]): d for d in self._journal.find(wanted, {"seq": True, "hash": True})}
+        stored = {str(d["_id"]): d for d in self._journal.find(wanted, _WHOSE)}
         done = 0
         for document in documents:
             other = stored.get(document.id)
             if other is None:
                 break
+            if other["hash"] != document.hash and _seq(other) >= first.seq:
+                raise _fenced(other)
             if other["hash"] != document.hash:
                 raise LedgerCorrupt(
                     f"{document.id!r} must have one hash, seq {other['seq']} has {other['hash']} "
@@ -235,8 +238,9 @@ class MongoLedger:
             done += 1
         if done:
             return documents[done:]
-        if "seq" in key:
-            raise LedgerFenced(f"seq {first.seq} must be free for {first.id!r}, another writer used it")
+        other = next((other for other in stored.values() if other["seq"] == first.seq), None)
+        if "seq" in key and other is not None:
+            raise _fenced(other)
         raise LedgerUnavailable(f"{first.id!r} is written and not yet durable")
 
     def _compare_head(self, documents: Sequence[JournalDocument]) -> None:
@@ -265,11 +269,19 @@ class MongoLedger:
         """Check that everything stored from the first seq on is ours: the outcome of an unknown write."""
         ours = {_seq(document): document["hash"] for document in documents}
         first = _seq(documents[0])
-        stored = self._journal.find({"seq": {"$gte": first}}, {"seq": True, "hash": True}).sort("seq", 1)
+        stored = self._journal.find({"seq": {"$gte": first}}, _WHOSE).sort("seq", 1)
         for other in stored.limit(len(documents) + 1):
-            seq = _seq(other)
-            if ours.get(seq) != other["hash"]:
-                raise LedgerFenced(f"seq {seq} must be written by this desk, another writer used it")
+            if ours.get(_seq(other)) != other["hash"]:
+                raise _fenced(other)
+
+
+def _fenced(other: Mapping[str, object]) -> LedgerFenced:
+    """Return the error about a document of another writer where our next one was to stand."""
+    epoch = other.get("epoch")
+    return LedgerFenced(
+        f"seq {other['seq']} must be written by this desk, another writer used it for {other['_id']!r}",
+        epoch=epoch if isinstance(epoch, int) else None,
+    )
 
 
 def encoded(document: JournalDocument) -> Sealed:

@@ -44,7 +44,14 @@ class PermanentError(QuorumError):
 
 
 class LedgerFenced(PermanentError):
-    """Another writer owns the journal now. The process exits, so that two writers cannot exist."""
+    """Another writer owns the journal now. The process exits, so that two writers cannot exist.
+
+    `epoch` is the other writer's. Where it is the older one of the two, it only has not heard yet.
+    """
+
+    def __init__(self, message: str, *, epoch: int | None = None) -> None:
+        super().__init__(message)
+        self.epoch = epoch
 
 
 class LedgerCorrupt(PermanentError):

@@ -42,7 +42,8 @@ class MemoryLedger:
                     raise LedgerCorrupt(f"{document['_id']} must have one hash")
                 continue
             if document["seq"] != len(self.documents) + 1:
-                raise LedgerFenced(f"seq {document['seq']} must be free")
+                epoch = self.documents[document["seq"] - 1]["epoch"] if document["seq"] <= len(self.documents) else None
+                raise LedgerFenced(f"seq {document['seq']} must be free", epoch=epoch)
             self.documents.append(copy.deepcopy(document))
         self.batches.append(len(documents))
         if self.lose_answers:

@@ -593,6 +593,28 @@ def test_a_second_writer_fences_the_broker(desk):
     assert desk.to("hub", OrderRefused)[-1].code is Refusal.LEDGER_UNAVAILABLE
 
 
+def test_an_older_writer_that_was_still_at_work_makes_the_broker_read_the_journal_again(desk):
+    desk.crash()
+    desk.start()
+    desk.market_is_live()
+    [first] = desk.store.documents
+    late = {"_id": "late", "seq": 2, "type": "correction", "postings": [], "after": []}
+    late |= {name: first[name] for name in ("ts", "recorded_at", "epoch")}
+    desk.store.documents.append(journal.seal(late, first["hash"]))
+    desk.book(0)
+    with pytest.raises(pykka.ActorDeadError):
+        desk.tell(order())
+    assert desk.to("supervisor", LedgerFailed) == []
+    assert desk.to("hub", OrderAccepted) == desk.to("hub", OrderRefused) == []
+
+    desk.start()
+    desk.market_is_live()
+    desk.book(0)
+    desk.tell(order())
+    assert len(desk.to("hub", OrderAccepted)) == 1
+    assert [document["epoch"] for document in desk.store.documents] == [1, 1, 2]
+
+
 def test_a_changed_document_makes_the_desk_read_only(desk):
     desk.open_long()
     desk.crash()

@@ -32,6 +32,7 @@ class Child(Actor):
     def __init__(self, *, name, peers, on_death, log, fail_on_start=False):
         super().__init__(name=name, on_death=on_death)
         self.peers, self.events, self.fail_on_start = peers, log, fail_on_start
+        self.sick = False
 
     def on_start(self):
         if self.fail_on_start:
@@ -52,6 +53,10 @@ class Child(Actor):
             case Do(what="hang"):
                 gevent.sleep(0.8)
                 self.peers.tell("a", Do("late word"))
+            case Do(what="sicken"):
+                self.sick = True
+            case Ping() if self.sick:
+                raise OSError("sick")
             case Do(what="urn"):
                 return self.actor_urn
             case Do(what="greenlet"):
@@ -170,6 +175,13 @@ def test_a_hung_actor_is_replaced_and_what_it_still_says_is_not_heard(desk):
     gevent.sleep(0.8)  # real time by intent: the abandoned one wakes up
 
     assert "a got Do(what='late word')" not in desk.events
+
+
+def test_an_actor_that_fails_of_pings_is_replaced_and_the_supervisor_lives_on(desk):
+    desk = desk({"a": {}, "b": {}}).begin()
+    desk.directory.tell("b", Do("sicken"))
+    desk.wait(lambda: desk.states()["b"] == ("running", 1))
+    assert desk.ends == []
 
 
 def test_a_zombie_is_found_by_the_sweep(desk):

@@ -96,6 +96,19 @@ def test_a_seq_used_by_another_writer_fences_this_one(stores, mongod):
     other.close()
 
 
+def test_a_fenced_writer_is_told_who_the_other_one_is(stores, mongod):
+    chain = deposits(2)
+    stores.ledger.append(chain)
+    other = MongoStores(uri=mongod.uri, database=stores.name)
+    theirs = seal(deposit(3) | {"epoch": 7}, chain[1]["hash"])
+    other.ledger.append([theirs])
+    mine = seal(deposit(3) | {"epoch": 1}, chain[1]["hash"])  # of the same cause: the same id
+    with pytest.raises(LedgerFenced, match="seq 3") as fenced:
+        stores.ledger.append([mine])
+    assert fenced.value.epoch == 7
+    other.close()
+
+
 def test_a_writer_that_starts_behind_the_head_is_fenced(stores, mongod):
     chain = deposits(2)
     stores.ledger.append(chain)
