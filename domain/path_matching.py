@@ -49,7 +49,9 @@ class PathMatching(Matching):
         event = MarketEvent(kind="candle", id=open_ms, ts_ms=open_ms)
         self.waiting.opened[pair] = open_ms
         self.market.pair(pair).take_price(price, event)
-        self._move(pair, price, price, event, open_ms, catch_up=catch_up)
+        position = self.desk.position(pair)
+        if position is None or position.opened_ms != open_ms:  # else this open was handled before a restart
+            self._move(pair, price, price, event, open_ms, catch_up=catch_up)
         for entry in self._waiting_market(pair, open_ms):  # one placed after the open waits for the next
             wanted = entry.order.quantity - entry.order.filled
             self.fill_order(entry, _by_candle(price, wanted, event, open_ms, "taker", catch_up=catch_up))

@@ -172,6 +172,16 @@ def test_a_candle_that_was_gone_through_is_not_gone_through_again_with_what_came
     assert again.desk.position(PAIR).take_profit == D("103")
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_open_is_not_handled_again_after_a_restart(ex, restarted):
+    enter(ex, price="94", stop_loss="95")  # filled beyond its stop
+    made = exchange(has_books=False, desk=replayed(ex.pending), now_ms=T0 + MINUTE) if restarted else ex
+    opened(made, 1, "94")
+    assert exits(made) == []
+    closed(made, 1, "94", "96", "93", "95")
+    assert (exits(made), fill(made).trade.ts_ms) == ([(D("94"), Reason.STOP_LOSS)], T0 + 2 * MINUTE - 1)
+
+
 @pytest.mark.parametrize("told", [True, False], ids=["open told", "open missed"])
 def test_a_market_order_never_fills_at_an_open_before_it(told):
     made = exchange(has_books=False)

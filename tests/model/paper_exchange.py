@@ -456,7 +456,8 @@ class PaperExchange:
         known.opened = open_ms
         known.take_price(price, open_ms)
         how = {"model": "candle", "ts": open_ms, "catch_up": catch_up}
-        self.segment(pair, price, price, open_ms, how)
+        if pair not in self.holdings or self.holdings[pair].opened != open_ms:  # a restart: this open was handled
+            self.segment(pair, price, price, open_ms, how)
         for order in self.orders_of(pair):
             if order.order_id in self.orders and order.kind == "market" and order.created <= open_ms:
                 self.fill_at(order, price, order.left, **how)
