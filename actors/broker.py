@@ -284,6 +284,14 @@ class BrokerActor(Actor):
             before = self._store.read(after_seq=max(0, desk.seq - REPROJECTED))
             self._project(projections(takewhile(lambda document: document["_id"] != f"checkpoint:{desk.seq}", before)))
         self._records.at(desk.seq, desk.head)
+        self._fold(desk)
+        while (head := self._store.head()) is not None and head.seq > desk.seq and self._fold(desk):
+            self.log.warning("Another writer appends to the journal: it is read on")
+        recovery.check_head(desk, head)
+
+    def _fold(self, desk: Desk) -> bool:
+        """Fold what the journal has after the desk's newest; return whether there was anything."""
+        seq_before = desk.seq
         read: list[JournalDocument] = []
         for document in recovery.fold(desk, self._store.read(after_seq=desk.seq)):
             read.append(document)
@@ -292,8 +300,8 @@ class BrokerActor(Actor):
                 self._project(projections(read))
                 read.clear()
                 gevent.sleep(0)
-        recovery.check_head(desk, self._store.head())
         self._project(projections(read))
+        return desk.seq > seq_before
 
     def _read_recorded(self, desk: Desk) -> recorded_settings.Values:
         """Return the settings that the journal says are in force."""
@@ -311,6 +319,8 @@ class BrokerActor(Actor):
             balance=None if self._read_only else self._settings.paper.balance_usdt,
             seen=self._records.seen,
         )
+        if desk.checkpoint_seq < read_seq and not self._read_only:
+            self._exchange.checkpoint(now_ms)  # no clean stop: whoever is still writing is fenced at once
         self.log.info("Serving from journal seq %s", read_seq)
         self._day = now_ms // DAY_MS
         self._peers.tell("market", SendMarketState(reply_to=self.name))

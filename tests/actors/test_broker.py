@@ -441,7 +441,7 @@ def test_a_repeat_that_waited_for_the_catch_up_is_recognised(desk):
     desk.tell(missed(desk))
     assert [message.repeated for message in desk.to("hub", OrderAccepted)] == [False, True]
     assert [message.code for message in desk.to("hub", OrderRefused)] == [Refusal.DUPLICATE_ORDER]
-    assert desk.kinds == ["deposit", "order", "fill", "order"]
+    assert desk.kinds == ["deposit", "order", "fill", "checkpoint", "order"]
     assert desk.to("supervisor", LedgerFailed) == []
 
 
@@ -593,26 +593,63 @@ def test_a_second_writer_fences_the_broker(desk):
     assert desk.to("hub", OrderRefused)[-1].code is Refusal.LEDGER_UNAVAILABLE
 
 
-def test_an_older_writer_that_was_still_at_work_makes_the_broker_read_the_journal_again(desk):
-    desk.crash()
-    desk.start()
-    desk.market_is_live()
-    [first] = desk.store.documents
+def correction(first, **changes):
+    """Return the next document of a journal that holds `first` only."""
     late = {"_id": "late", "seq": 2, "type": "correction", "postings": [], "after": []}
     late |= {name: first[name] for name in ("ts", "recorded_at", "epoch")}
-    desk.store.documents.append(journal.seal(late, first["hash"]))
-    desk.book(0)
+    return journal.seal(late | changes, first["hash"])
+
+
+def test_an_older_writer_that_was_still_at_work_makes_the_broker_read_the_journal_again(desk):
+    desk.crash()
+    head = desk.store.head
+
+    def head_before_a_late_write():
+        found = head()
+        desk.store.documents.append(correction(desk.store.documents[0]))
+        desk.store.head = head
+        return found
+
+    desk.store.head = head_before_a_late_write
     with pytest.raises(pykka.ActorDeadError):
-        desk.tell(order())
+        desk.start()
     assert desk.to("supervisor", LedgerFailed) == []
-    assert desk.to("hub", OrderAccepted) == desk.to("hub", OrderRefused) == []
 
     desk.start()
     desk.market_is_live()
     desk.book(0)
     desk.tell(order())
     assert len(desk.to("hub", OrderAccepted)) == 1
-    assert [document["epoch"] for document in desk.store.documents] == [1, 1, 2]
+    assert [(document["type"], document["epoch"]) for document in desk.store.documents] == [
+        ("deposit", 1),
+        ("correction", 1),
+        ("checkpoint", 2),
+        ("order", 2),
+    ]
+
+
+def test_what_an_older_writer_appends_while_the_journal_is_read_is_read_too(desk):
+    desk.crash()
+    read = desk.store.read
+
+    def read_before_a_late_write(*, after_seq):
+        yield from list(read(after_seq=after_seq))
+        desk.store.documents.append(correction(desk.store.documents[0]))
+        desk.store.read = read
+
+    desk.store.read = read_before_a_late_write
+    desk.start()
+    assert desk.to("supervisor", LedgerFailed) == []
+    assert desk.kinds == ["deposit", "correction", "checkpoint"]
+
+
+def test_a_start_after_no_clean_stop_claims_the_journal_at_once(desk):
+    desk.crash()
+    desk.start()
+    assert [(document["type"], document["epoch"]) for document in desk.store.documents][1:] == [("checkpoint", 2)]
+    desk.broker.stop(block=True)
+    desk.start()
+    assert desk.kinds == ["deposit", "checkpoint"]
 
 
 def test_a_changed_document_makes_the_desk_read_only(desk):
