@@ -54,10 +54,11 @@ def check_audit(desk: DeskProcess) -> None:
 
 
 def buy(session: Session, pair: str, *, stop: str) -> None:
-    """Buy by hand as soon as there is a price, with a stop at `stop` times the best bid."""
+    """Buy by hand as soon as there is a price, with a stop at `stop` times the price of this moment."""
+    session.wait("price_update", lambda frame: priced(frame, pair))
     for _ in range(5):  # the price may pass the stop on the way
-        bid = session.wait("price_update", lambda frame: priced(frame, pair))["data"]["bid"]
-        level = str(bid * Decimal(stop))
+        answer = session.ask("get_crypto_data", symbol=pair)  # price frames that wait in the socket are old
+        level = str(answer["data"][pair]["current_price"] * Decimal(stop))
         bought = session.ask("execute_trade", symbol=pair, direction="buy", value_usdt=1000, stop_loss=level)
         if bought["type"] == "trade_executed":
             return
