@@ -89,26 +89,28 @@ def _aggregated(
         if aggregate.l <= last_id:
             continue
         if aggregate.f <= last_id:
-            yield from _rest_of(rest, pair, aggregate, last_id)
-        elif first_new_id is not None and aggregate.l >= first_new_id:
-            yield _before(aggregate, newest)
-            return
+            yield from _rest_of(rest, pair, aggregate, last_id, newest)
         else:
-            yield wire.aggregate_of(aggregate)
+            yield _before(aggregate, newest)
 
 
-def _rest_of(rest: BinanceRest, pair: str, aggregate: wire.AggregateTrade, last_id: int) -> Iterator[PublicTrade]:
+def _rest_of(
+    rest: BinanceRest, pair: str, aggregate: wire.AggregateTrade, last_id: int, newest: list[wire.RestTrade]
+) -> Iterator[PublicTrade]:
     """Yield the part of an aggregate whose beginning is known, trade by trade where the host offers them."""
+    until_id = min(aggregate.l + 1, newest[0].id) if newest else aggregate.l + 1
     try:
-        singles = rest.trades_from(pair, last_id + 1, aggregate.l - last_id)
-        yield from (wire.rest_trade_of(trade) for trade in singles if last_id < trade.id <= aggregate.l)
+        singles = rest.trades_from(pair, last_id + 1, until_id - last_id - 1)
+        yield from (wire.rest_trade_of(trade) for trade in singles if last_id < trade.id < until_id)
     except QuorumError as error:
-        log.info("Trades %s to %s of %s told with the whole of their order: %s", last_id + 1, aggregate.l, pair, error)
-        yield wire.aggregate_of(aggregate)
+        log.info("Trades %s to %s of %s told with the whole of their order: %s", last_id + 1, until_id - 1, pair, error)
+        yield _before(aggregate, newest)
 
 
 def _before(aggregate: wire.AggregateTrade, newest: list[wire.RestTrade]) -> PublicTrade:
     """Return the part of an aggregate that is not among the newest single trades."""
-    known = sum((trade.qty for trade in newest if trade.id <= aggregate.l), Decimal(0))
     whole = wire.aggregate_of(aggregate)
+    if not newest or aggregate.l < newest[0].id:
+        return whole
+    known = sum((trade.qty for trade in newest if trade.id <= aggregate.l), Decimal(0))
     return replace(whole, trade_id=newest[0].id - 1, quantity=whole.quantity - known)

@@ -105,6 +105,13 @@ def test_an_order_that_reaches_into_the_newest_trades_is_cut_there():
     assert trades[5].quantity == D(8 + 9)
 
 
+def test_an_order_known_in_part_that_reaches_into_the_newest_trades_is_cut_at_both_ends():
+    exchange = Exchange(12, orders=((4, 11),), newest=3)
+    trades = trades_after(exchange, "BTCUSDT", last_id=5, last_ms=4000)
+    assert ids(trades) == [6, 7, 8, 9, 10, 11, 12]
+    assert trades[3].quantity == D(9)
+
+
 @given(
     st.integers(2, 40),
     st.lists(st.tuples(st.integers(1, 40), st.integers(1, 6)), max_size=6),
