@@ -4,11 +4,19 @@ from gevent import monkey
 
 monkey.patch_all()  # first statement, as in supervisor.py
 
+import os
+
 import pykka
 import pytest
+from hypothesis import settings
 
 from actors.timers import VirtualTimers
 from adapters.clock import VirtualClock
+
+# Invariants are tried on the same examples at every run; QUORUM_EXAMPLES=n hunts with n other ones each time.
+_hunted = int(os.environ.get("QUORUM_EXAMPLES", "0"))
+settings.register_profile("quorum", derandomize=not _hunted, database=None, deadline=None, max_examples=_hunted or 100)
+settings.load_profile("quorum")
 
 
 class RecordingPeers:
