@@ -94,7 +94,7 @@ class Quote:
     """The price of one pair as shown to bots and clients."""
 
     pair: str
-    price: Decimal  # last trade, or the close of the newest candle
+    price: Decimal  # last trade; until one is seen the middle of the book, or the close of the newest candle
     bid: Decimal | None
     ask: Decimal | None
     event_ms: int  # exchange time of the newest part

@@ -107,12 +107,12 @@ class PairMarket:
     def next_quote(self, at_ms: int) -> Quote | None:
         """Return the quote as of `at_ms` where it is to be told: it changed, or a second has gone by.
 
-        Without any trade or candle yet, the price is the middle of the best bid and ask.
+        Until a trade is seen the price is the middle of the best bid and ask; without those the newest candle's close.
         """
         bid = self.book.bids[0][0] if self.book is not None and self.book.bids else None
         ask = self.book.asks[0][0] if self.book is not None and self.book.asks else None
         price = self._price
-        if price is None and bid is not None and ask is not None:
+        if self.tape.newest is None and bid is not None and ask is not None:
             price = (bid + ask) / 2
         if price is None:
             return None
