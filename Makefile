@@ -6,7 +6,7 @@ BENCHMARKS = $(sort $(wildcard benchmarks/[a-z]*.py))
 SETUP = $(if $(wildcard $(VENV)/python),$(VENV)/python,$(PYTHON)) -I deploy/setup_env.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo test check bench lock clean
+.PHONY: help setup setup-dev run demo test check autobahn fuzz protocol bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s%s\n", $$1, $$2 }'
@@ -35,6 +35,15 @@ check: setup-dev ## format check, lint, types, tests
 	$(VENV)/ruff check .
 	$(VENV)/mypy
 	$(VENV)/python -m pytest
+
+autobahn: setup-dev ## run the Autobahn conformance suite against the WebSocket handler; needs a Python 2.7
+	QUORUM_AUTOBAHN=1 $(VENV)/python -m pytest tests/system/test_autobahn.py -rs -s
+
+fuzz: setup-dev ## throw 100,000 hostile frames and handshakes at the port, memory and honest sessions watched
+	QUORUM_HOSTILE=100000 $(VENV)/python -m pytest tests/web/test_siege.py -s --timeout 3600
+
+protocol: setup-dev ## write the protocol's page, its AsyncAPI document and the dashboard's types from the message types
+	$(VENV)/python -m web.protocol
 
 bench: setup-dev ## run all benchmarks: JSON lines on standard output
 	@failed=0; for file in $(BENCHMARKS); do PYTHONPATH=. $(VENV)/python $$file || failed=1; done; exit $$failed

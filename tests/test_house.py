@@ -14,7 +14,7 @@ from deploy import lock, setup_env
 ROOT = Path(__file__).parent.parent
 FOLDERS = {
     "actors", "domain", "adapters", "web", "frontend", "sim", "replay", "backtest", "ledger",
-    "tests", "benchmarks", "docs", "deploy", ".ci",
+    "tests", "benchmarks", "docs", "deploy", "examples", ".ci",
 }  # fmt: skip
 FILES = {
     "supervisor.py", "settings.py", "settings.yaml", "setup.cfg", "requirements.lock", "requirements-dev.lock",
