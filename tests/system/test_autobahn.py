@@ -95,6 +95,6 @@ def test_no_case_of_the_autobahn_suite_fails(suite, echo_port, tmp_path):
         for name, case in cases.items()
         if case["behavior"] not in GOOD or case["behaviorClose"] not in GOOD
     }
-    print(len(cases), "cases:", dict(Counter(case["behavior"] for case in cases.values())))
+    sys.stdout.write(f"{len(cases)} cases: {dict(Counter(case['behavior'] for case in cases.values()))}\n")
     assert not bad
     assert len(cases) == CASES
