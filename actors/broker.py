@@ -1,6 +1,6 @@
 """The broker: runs the paper exchange over the market's mail and is the only writer of the ledger."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
@@ -79,6 +79,7 @@ QUEUE_BOUND = 100_000
 CATCH_UP_RETRY_SECONDS = 5
 SEEN_SECONDS = 5  # how much of the market is gone through again after a crash, at most
 REPROJECTED = 500  # events before a checkpoint whose projections may have been lost with the process
+REFUSALS = 1000  # remembered, for orders that are sent again
 SLICE = 500  # documents read before others get a turn
 
 
@@ -155,6 +156,7 @@ class BrokerActor(Actor):
         self._known_commands = KnownCommands(store, waiting=self.mail_ahead, is_waiting=self._is_to_be_stored)
         self._writing: gevent.Greenlet[..., Exception | None] | None = None  # stores one batch while the next is made
         self._asked: dict[str, str] = {}  # order id or amend id -> who sent the command
+        self._refusals: OrderedDict[tuple[str, str], OrderRefused] = OrderedDict()  # by order id and content
         self._recover_seconds = FIRST_RETRY_SECONDS
         self._read_only = ""  # why nothing is written any more
         self._unreadable = ""  # why the journal could not be read yet
@@ -456,6 +458,8 @@ class BrokerActor(Actor):
             self._refuse(command, Refusal.DUPLICATE_ORDER, sentence)
         elif self._read_only:
             self._refuse(command, Refusal.LEDGER_UNAVAILABLE, self._read_only)
+        elif (refused := self._refusals.get((command.order_id, content))) is not None:
+            self._tell_refusal(refused, command.reply_to)
         else:
             self._asked[command.order_id] = command.reply_to
             self._ex.executor.ledger_available = not unavailable
@@ -464,6 +468,18 @@ class BrokerActor(Actor):
             else:
                 self._ex.close(command, self._clock.now_ms(), content=content)
             self._ex.executor.ledger_available = not self._wr.down
+            self._remember_refusal(command.order_id, content)
+
+    def _remember_refusal(self, order_id: str, content: str) -> None:
+        """Keep the refusal just made, so that the same order sent again gets the same answer.
+
+        One for want of the ledger is not kept: what it left undone may be asked for again.
+        """
+        newest = self._ex.messages[-1] if self._ex.messages else None
+        if isinstance(newest, OrderRefused) and newest.code is not Refusal.LEDGER_UNAVAILABLE:
+            self._refusals[order_id, content] = newest
+            if len(self._refusals) > REFUSALS:
+                self._refusals.popitem(last=False)
 
     def _on_cancel(self, command: CancelOrder) -> None:
         self._asked[f"cancel:{command.order_id}"] = command.reply_to
@@ -533,7 +549,10 @@ class BrokerActor(Actor):
             at_ms=self._clock.now_ms(),
             request_id=command.request_id if isinstance(command, CancelOrder) else "",
         )
-        for name in dict.fromkeys((command.reply_to, "hub")):
+        self._tell_refusal(refused, command.reply_to)
+
+    def _tell_refusal(self, refused: OrderRefused, reply_to: str) -> None:
+        for name in dict.fromkeys((reply_to, "hub")):
             self._peers.tell(name, refused)
 
     def _on_market(self, message: Mail) -> None:

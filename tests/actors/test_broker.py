@@ -227,6 +227,15 @@ def test_a_refusal_books_nothing(desk):
     assert desk.kinds == ["deposit"]
 
 
+def test_a_refused_order_that_comes_again_is_answered_with_the_first_result(desk):
+    desk.tell(close("early"))
+    desk.open_long()
+    desk.tell(close("early"), close("late"))
+    first, again = desk.to("hub", OrderRefused)
+    assert first == again and first.code is Refusal.NO_POSITION
+    assert desk.kinds == ["deposit", "order", "fill", "order", "fill"]  # the later one closed the position
+
+
 LONG = D("999999.123456789012345678901234567891")
 
 
