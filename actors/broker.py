@@ -909,14 +909,15 @@ class BrokerActor(Actor):
             answers.append(RecentTrades(trades=tuple(reversed(desk.trades)), closed=tuple(reversed(desk.closed))))
         if name == "hub":
             available = not self._wr.down and not self._read_only
-            answers.append(
+            answers.insert(
+                0,
                 LedgerAdvanced(
                     seq=desk.seq,
                     hash=desk.head,
                     available=available,
                     read_only=bool(self._read_only),
                     message=self._read_only,
-                )
+                ),
             )
             if self._read_only:  # it was found before there was a hub to be told
                 self._alert("error", "ledger_read_only", self._read_only[:1].upper() + self._read_only[1:])

@@ -309,7 +309,7 @@ class _Builder:
 
 def utc_text(ms: int) -> str:
     """Return a time as people read it, e.g. 2026-03-23 12:09 UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _ends_of(paths: list[Path], interval: str, faults: Faults) -> Iterator[RecordedEvent]:

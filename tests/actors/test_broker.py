@@ -403,11 +403,11 @@ def test_who_asks_is_told_account_control_statistics_and_recent_trades(desk):
     desk.peers.sent.clear()
     desk.tell(SendAccount(reply_to="hub"))
     assert [type(message) for _, message in desk.peers.sent] == [
+        LedgerAdvanced,
         AccountChanged,
         ControlChanged,
         StatisticsChanged,
         RecentTrades,
-        LedgerAdvanced,
     ]
     assert desk.to("hub", RecentTrades)[0].trades[0].trade_id == "o1"
 

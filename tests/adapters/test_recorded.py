@@ -54,7 +54,7 @@ def test_it_tells_rules_and_that_it_plays(peers):
     rules, status = peers.to("market")
     assert isinstance(rules, RulesReceived)
     assert status.state is MarketState.LIVE
-    assert "2026-03-29 00:00 UTC" in status.message
+    assert "2026-03-29 00:00:00 UTC" in status.message
     assert made.kind is Source.RECORDED
     assert not made.has_books
 
