@@ -18,7 +18,7 @@ from domain.errors import LedgerUnavailable
 from domain.messages import Alerted, FormOpinion, ModelAnswered, SpendRead
 from domain.opinions import Unusable, View, opinion, read_answer, still_holds
 from domain.ports import Archive, BudgetStore, Clock, ModelAnswer, ModelEndpoint, Peers, Timers
-from domain.prompts import prompt_hash, repair_prompt, system_prompt, user_prompt
+from domain.prompts import prompt_hash, prompt_version, repair_prompt, system_prompt, user_prompt
 from settings import AnalystSettings, Settings
 
 BATCH_SECONDS = 0.2  # bots ask at about the same moment: their questions share one call
@@ -326,6 +326,7 @@ class Conversation:
             formed_ms=self.clock.now_ms(),
             cost_usd=cost_usd,
             latency_ms=answer.latency_ms,
+            prompt_hash=prompt_hash(self.entry.role),
         )
         seen = frozenset(item.item_id for item in request.features.headlines)
         self._memory[formed.pair] = Memory(opinion=formed, seen=seen)
@@ -366,6 +367,7 @@ class Conversation:
                 pairs=exchange.pairs,
                 messages=exchange.messages,
                 prompt_hash=prompt_hash(self.entry.role),
+                prompt_version=prompt_version(self.entry.role),
                 settings_hash=exchange.settings_hash,
                 started_ms=exchange.started_ms,
                 answer=message.answer if message else None,

@@ -348,10 +348,10 @@ class RequestDesk:
             for item in self._state.decisions
             if request.symbol in (None, item.pair) and (before is None or item.decided_ms < before)
         ][: request.limit]
+        known = tuple(analysis_views.decision_view(item, with_features=True) for item in found)
         if len(found) == request.limit:
-            self.answer_decisions(asked, tuple(analysis_views.decision_view(item) for item in found))
+            self.answer_decisions(asked, known)
             return
-        known = tuple(analysis_views.decision_view(item) for item in found)
         where = _where(request.symbol, before)
         self._read_archive(asked, "decisions", request.limit, where, archive_views.decision_view, known)
 

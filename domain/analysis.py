@@ -85,7 +85,7 @@ class Features:
     change_24h_percent: float | None
     intervals: tuple[IntervalFeatures, ...]
     last_candles: tuple[Candle, ...]  # newest 1 m candles, oldest first, <= 20
-    headlines: tuple[NewsItem, ...]  # newest first, <= 8
+    headlines: tuple[NewsItem, ...]  # newest first, <= 8, <= 4 of one source
     fear_greed: int | None  # 0..100
     position: OpenPosition | None
 
@@ -110,6 +110,7 @@ class Opinion:
     model: str
     cost_usd: Decimal = Decimal(0)
     latency_ms: int = 0
+    prompt_hash: str | None = None  # of the fixed part of the prompt; None: by rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,7 @@ class Signal:
     abstentions: tuple[Abstention, ...]
     formed_ms: int
     round_id: str
+    weights: tuple[tuple[str, Decimal], ...] = ()  # (analyst, weight) the opinions were combined with
 
 
 class Outcome(StrEnum):

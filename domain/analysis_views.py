@@ -1,9 +1,11 @@
 """From opinions, signals, decisions and news to what clients are shown."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 
 from domain.analysis import Abstention, Action, AnalystStatus, Decision, Features, Opinion, Signal
+from domain.decision_documents import features_document
 from domain.messages import TradeProposed
 from domain.news import FearGreed, NewsItem
 from domain.views import (
@@ -60,6 +62,7 @@ def signal_view(signal: Signal) -> SignalView:
         agreed=signal.agreed,
         opinions=len(signal.opinions),
         abstentions={item.analyst: item.reason for item in signal.abstentions},
+        weights=dict(signal.weights),
         timestamp=signal.formed_ms,
         time=iso(signal.formed_ms),
     )
@@ -227,9 +230,9 @@ def signal_log(signal: Signal, *, high_confidence: bool) -> AnalysisLogView:
     )
 
 
-def decision_view(decision: Decision) -> DecisionView:
-    """Return one decision with its inputs."""
-    signal = decision.signal
+def decision_view(decision: Decision, *, with_features: bool = False) -> DecisionView:
+    """Return one decision with its inputs; what the analysts were shown is long, so it must be asked for."""
+    signal, features = decision.signal, decision.features
     return DecisionView(
         id=decision.decision_id,
         symbol=decision.pair,
@@ -242,12 +245,17 @@ def decision_view(decision: Decision) -> DecisionView:
             for check in decision.checks
         ),
         signal=signal_view(signal) if signal else None,
-        opinions=tuple(opinion_view(item) for item in signal.opinions) if signal else (),
-        price=decision.features.price if decision.features else None,
+        opinions=tuple(_heard(item, signal) for item in signal.opinions) if signal else (),
+        price=features.price if features else None,
         order_id=decision.order_id,
         settings_hash=decision.settings_hash,
         gate=ABSENT if decision.gate is None else decision.gate,
+        features=features_document(features) if features and with_features else ABSENT,
     )
+
+
+def _heard(opinion: Opinion, signal: Signal) -> OpinionView:
+    return replace(opinion_view(opinion), age_ms=signal.formed_ms - opinion.formed_ms)
 
 
 def analyst_view(status: AnalystStatus) -> AnalystView:

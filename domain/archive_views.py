@@ -40,6 +40,7 @@ def decision_view(document: JournalDocument) -> DecisionView:
         order_id=body.get("order_id"),
         settings_hash=body["settings_hash"],
         gate=body.get("gate", ABSENT),
+        features=body.get("features", ABSENT),
     )
 
 
@@ -52,6 +53,7 @@ def _signal(pair: str, signal: Mapping[str, Any]) -> SignalView:
         agreed=signal["agreed"],
         opinions=len(signal["opinions"]),
         abstentions={item["analyst"]: item["reason"] for item in signal["abstentions"]},
+        weights=signal.get("weights", {}),
         timestamp=signal["formed_at"],
         time=iso(signal["formed_at"]),
     )
@@ -75,6 +77,7 @@ def _opinion(pair: str, opinion: Mapping[str, Any]) -> OpinionView:
         latency_ms=opinion["latency_ms"],
         timestamp=opinion["formed_at"],
         time=iso(opinion["formed_at"]),
+        age_ms=opinion["age_ms"],
     )
 
 

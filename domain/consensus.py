@@ -56,6 +56,7 @@ def combine(
         abstentions=tuple(abstentions),
         formed_ms=now_ms,
         round_id=round_id,
+        weights=tuple((each.analyst, weights.get(each.analyst, Decimal(0))) for each in opinions),
     )
 
 

@@ -19,7 +19,7 @@ def decision_document(decision: Decision) -> JournalDocument:
         explanation=decision.explanation,
         checks=[_check(check) for check in decision.checks],
         signal=_signal(decision.signal) if decision.signal else None,
-        features=_features(decision.features) if decision.features else None,
+        features=features_document(decision.features) if decision.features else None,
         order_id=decision.order_id,
         settings_hash=decision.settings_hash,
     )
@@ -38,6 +38,7 @@ def _signal(signal: Signal) -> JournalDocument:
         "formed_at": signal.formed_ms,
         "round_id": signal.round_id,
         "opinions": [_opinion(opinion, signal.formed_ms) for opinion in signal.opinions],
+        "weights": dict(signal.weights),
         "abstentions": [_abstention(abstention) for abstention in signal.abstentions],
     }
 
@@ -60,6 +61,7 @@ def _opinion(opinion: Opinion, now_ms: int) -> JournalDocument:
         model=opinion.model,
         cost_usd=opinion.cost_usd,
         latency_ms=opinion.latency_ms,
+        prompt_hash=opinion.prompt_hash,
     )
 
 
@@ -67,7 +69,8 @@ def _abstention(abstention: Abstention) -> JournalDocument:
     return {"analyst": abstention.analyst, "reason": abstention.reason, "at": abstention.at_ms}
 
 
-def _features(features: Features) -> JournalDocument:
+def features_document(features: Features) -> JournalDocument:
+    """Return all that the analysts were shown of a pair; times in epoch ms."""
     position = features.position
     return _present(
         price=features.price,
@@ -102,6 +105,7 @@ def _headline(item: NewsItem) -> JournalDocument:
     return {
         "item_id": item.item_id,
         "title": item.title,
+        "source": item.source,
         "sentiment": item.sentiment,
         "published_at": item.published_ms,
     }

@@ -1,5 +1,6 @@
 """What analysts are shown of a pair: indicators per candle series, the newest candles, headlines, mood, position."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +15,7 @@ from domain.trading import Position
 
 LAST_CANDLES = 20
 HEADLINES = 8
+OF_ONE_SOURCE = 4  # no site fills more than half of what is shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,12 +131,21 @@ def build_features(
 
 
 def pick_headlines(items: Sequence[NewsItem], *, pair: str, since_ms: int = 0) -> tuple[NewsItem, ...]:
-    """Return at most 8 headlines, newest first: those that speak of `pair`, then those that name no pair at all."""
+    """Return at most 8 headlines, newest first: those that speak of `pair`, then those that name no pair at all.
+
+    Of one source at most 4, so that nobody who publishes more than others is heard alone.
+    """
     fresh = sorted(
         (item for item in items if item.published_ms >= since_ms and (pair in item.pairs or not item.pairs)),
         key=lambda item: (pair not in item.pairs, -item.published_ms, item.item_id),
     )
-    return tuple(sorted(fresh[:HEADLINES], key=lambda item: (-item.published_ms, item.item_id)))
+    taken: Counter[str] = Counter()
+    picked: list[NewsItem] = []
+    for item in fresh:
+        if len(picked) < HEADLINES and taken[item.source] < OF_ONE_SOURCE:
+            taken[item.source] += 1
+            picked.append(item)
+    return tuple(sorted(picked, key=lambda item: (-item.published_ms, item.item_id)))
 
 
 def _length_ms(interval: str) -> tuple[int, str]:

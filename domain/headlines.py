@@ -39,7 +39,8 @@ def plain_text(raw: str, limit: int) -> str:
     """Return `raw` without markup, scripts, control and direction characters, at most `limit` characters."""
     text = _SCRIPT.sub(" ", raw[: limit * 40])
     text = _TAG.sub(" ", html.unescape(_TAG.sub(" ", text)))
-    text = _BLANK.sub(" ", text).strip()
+    text = "".join(each if each.isprintable() else " " for each in _BLANK.sub(" ", text))
+    text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 

@@ -92,6 +92,7 @@ def opinion(
     formed_ms: int,
     cost_usd: Decimal,
     latency_ms: int,
+    prompt_hash: str,
 ) -> Opinion:
     """Return `view` as the opinion of `analyst` on the pair of `features`."""
     return Opinion(
@@ -111,6 +112,7 @@ def opinion(
         model=model,
         cost_usd=cost_usd,
         latency_ms=latency_ms,
+        prompt_hash=prompt_hash,
     )
 
 

@@ -372,6 +372,7 @@ class OpinionView:
     latency_ms: int
     timestamp: int
     time: str
+    age_ms: int | Absent = ABSENT  # when it was combined, in a decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,6 +386,7 @@ class SignalView:
     agreed: bool
     opinions: int
     abstentions: Mapping[str, str]  # analyst -> why
+    weights: Mapping[str, Decimal]  # analyst -> weight of its vote
     timestamp: int
     time: str
 
@@ -510,7 +512,7 @@ class CheckView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionView:
-    """`decision`, and an item of `decisions_response`."""
+    """`decision`, and an item of `decisions_response`; only there with the features."""
 
     id: str
     symbol: str
@@ -525,6 +527,7 @@ class DecisionView:
     order_id: str | None
     settings_hash: str
     gate: str | Absent = ABSENT
+    features: Mapping[str, object] | Absent = ABSENT  # all that the analysts were shown, as stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

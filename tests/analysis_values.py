@@ -43,14 +43,21 @@ def quote(pair: str, price: str, event_ms: int = NOW_MS) -> Quote:
     return Quote(pair=pair, price=Decimal(price), bid=None, ask=None, event_ms=event_ms, source=Source.RECORDED)
 
 
-def item(item_id: str, *, pairs: tuple[str, ...] = (), minutes_ago: int = 10, title: str = "A story") -> NewsItem:
+def item(
+    item_id: str,
+    *,
+    pairs: tuple[str, ...] = (),
+    minutes_ago: int = 10,
+    title: str = "A story",
+    source: str = "example.org",
+) -> NewsItem:
     published = NOW_MS - minutes_ago * 60_000
     return NewsItem(
         item_id=item_id,
         title=title,
         summary="",
         url="https://example.org/story",
-        source="example.org",
+        source=source,
         pairs=pairs,
         sentiment=0.25,
         label="neutral",

@@ -70,11 +70,18 @@ def test_a_short_position_gains_when_the_price_falls() -> None:
 def test_headlines_of_the_pair_come_before_general_ones_and_others_stay_out() -> None:
     items = [
         item("other", pairs=("ETHUSDT",), minutes_ago=1),
-        *(item(f"general-{n}", minutes_ago=n) for n in range(2, 12)),
-        *(item(f"own-{n}", pairs=("BTCUSDT",), minutes_ago=100 + n) for n in range(5)),
+        *(item(f"general-{n}", minutes_ago=n, source="a") for n in range(2, 12)),
+        *(item(f"own-{n}", pairs=("BTCUSDT",), minutes_ago=100 + n, source=f"site {n}") for n in range(5)),
     ]
     picked = [each.item_id for each in pick_headlines(items, pair="BTCUSDT")]
     assert picked == ["general-2", "general-3", "general-4", "own-0", "own-1", "own-2", "own-3", "own-4"]
+
+
+def test_no_site_fills_more_than_half_of_what_is_shown() -> None:
+    loud = [item(f"loud-{n}", pairs=("BTCUSDT",), minutes_ago=n, source="loud") for n in range(50)]
+    quiet = [item(f"quiet-{n}", minutes_ago=600 + n, source="quiet") for n in range(2)]
+    assert [each.source for each in pick_headlines(loud + quiet, pair="BTCUSDT")] == ["loud"] * 4 + ["quiet"] * 2
+    assert len(pick_headlines(loud, pair="BTCUSDT")) == 4
 
 
 def test_old_headlines_stay_out() -> None:

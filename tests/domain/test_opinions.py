@@ -230,6 +230,7 @@ def _last(minutes_ago: int = 1) -> object:
         formed_ms=NOW_MS - minutes_ago * 60_000,
         cost_usd=Decimal("0.01"),
         latency_ms=5,
+        prompt_hash="p",
     )
 
 
