@@ -16,6 +16,7 @@ import msgspec
 import websocket
 
 from adapters import binance_wire as wire
+from adapters.reading_ahead import ReadingAhead
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ STREAMS_PER_CONNECTION = 200  # Binance allows 1024; the names have to fit into 
 MAX_AGE_SECONDS = 23 * 3600.0  # Binance cuts a connection after 24 h
 CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 1.0  # how often freshness is judged
+FRAMES_A_TURN = 500  # then the other greenlets get their turn, however much more has arrived
 FIRST_BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS = 0.25, 30.0
 FAILS_UNTIL_UNREACHABLE = 3
 CLOSED = websocket.ABNF.OPCODE_CLOSE
@@ -154,6 +156,7 @@ class StreamGroup:
     def _read(self, connection: websocket.WebSocket, number: int) -> tuple[str, bool] | None:
         connection.settimeout(LOOK_SECONDS)
         born = heard = looked = self._monotonic()
+        taken = 0
         up = successor = False
         while True:
             try:
@@ -173,6 +176,9 @@ class StreamGroup:
                 if self._take(text) and not successor:
                     successor = True
                     self._spawn()
+            taken += 1
+            if taken % FRAMES_A_TURN == 0:
+                gevent.sleep(0)
             if now - looked >= LOOK_SECONDS or opcode is None:
                 looked = now
                 self._look(now - heard, up)
@@ -228,7 +234,7 @@ def _connect(url: str) -> websocket.WebSocket:
     limit.start()
     try:
         return websocket.create_connection(
-            url, timeout=CONNECT_SECONDS, enable_multithread=False, skip_utf8_validation=True
+            url, timeout=CONNECT_SECONDS, class_=ReadingAhead, enable_multithread=False, skip_utf8_validation=True
         )
     except gevent.Timeout as error:
         if error is not limit:

@@ -1,7 +1,9 @@
 """What market data must satisfy before anything uses it: each check returns None, or the reason to refuse."""
 
-from decimal import Decimal
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from itertools import pairwise
+from operator import gt, lt
 
 from domain.market import Candle, OrderBook, PublicTrade, Ticker
 
@@ -39,6 +41,8 @@ def book_fault(book: OrderBook) -> str | None:
         return "empty_book"
     if max(len(book.bids), len(book.asks)) > book.depth:
         return "too_many_levels"
+    if _is_sound(book):
+        return None
     if (fault := _level_fault(book.bids) or _level_fault(book.asks)) is not None:
         return fault
     if book.bids and book.asks and book.bids[0][0] >= book.asks[0][0]:
@@ -73,6 +77,31 @@ def price_fault(price: Decimal) -> str | None:
     if not price.is_finite():
         return "not_finite"
     return None if price > 0 else "not_positive"
+
+
+def _is_sound(book: OrderBook) -> bool:
+    """Return whether nothing at all is wrong: the quick answer for nearly every book, in loops that run in C."""
+    try:
+        return (
+            bool(book.bids and book.asks)
+            and book.bids[0][0] < book.asks[0][0]
+            and book.bids[-1][0] > 0
+            and book.asks[-1][0].is_finite()
+            and _is_sound_side(book.bids, gt)
+            and _is_sound_side(book.asks, lt)
+        )
+    except InvalidOperation:  # a NaN has no place in an order
+        return False
+
+
+def _is_sound_side(levels: Levels, better: Callable[[Decimal, Decimal], bool]) -> bool:
+    prices, quantities = zip(*levels, strict=True)
+    return (
+        all(map(better, prices, prices[1:]))
+        and all(quantities)  # none is zero
+        and all(map(Decimal.is_finite, quantities))
+        and not any(map(Decimal.is_signed, quantities))
+    )
 
 
 def _level_fault(levels: Levels) -> str | None:

@@ -1,6 +1,6 @@
 """What is known of one pair: its candle series, book, trades, statistics, and the quote they make."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain import market_checks
@@ -118,11 +118,10 @@ class PairMarket:
             return None
         before = self.quote
         event_ms = at_ms if before is None else max(at_ms, before.event_ms)
-        self.quote = Quote(
+        self.quote = quote = Quote(
             pair=self.pair, price=price, bid=bid, ask=ask, event_ms=event_ms, source=self.source, stale=self.stale
         )
-        same = before is not None and replace(before, event_ms=event_ms) == self.quote
-        if same and event_ms - self._told_ms < QUOTE_AGAIN_MS:
+        if before is not None and event_ms - self._told_ms < QUOTE_AGAIN_MS and _says_the_same(before, quote):
             return None
         self._told_ms = event_ms
         return self.quote
@@ -130,3 +129,14 @@ class PairMarket:
     def _take_price(self, price: Decimal, at_ms: int) -> None:
         if at_ms >= self.price_ms:
             self._price, self.price_ms = price, at_ms
+
+
+def _says_the_same(one: Quote, other: Quote) -> bool:
+    """Return whether two quotes of one pair differ in nothing but their time."""
+    return (
+        one.price == other.price
+        and one.bid == other.bid
+        and one.ask == other.ask
+        and one.stale == other.stale
+        and one.source == other.source
+    )

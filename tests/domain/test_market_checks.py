@@ -70,6 +70,20 @@ def test_books(changes: dict, reason: str | None):
     assert book_fault(replace(BOOK, **changes)) == reason
 
 
+@pytest.mark.parametrize("number", ["NaN", "sNaN", "Infinity", "-Infinity", "0", "-0", "-1"])
+@pytest.mark.parametrize("part", [0, 1])
+@pytest.mark.parametrize("place", [0, 9, 19])
+@pytest.mark.parametrize("side", ["bids", "asks"])
+def test_one_bad_number_anywhere_spoils_a_book(side: str, place: int, part: int, number: str):
+    sides = {
+        "bids": [[D(100 - level), D(1)] for level in range(20)],
+        "asks": [[D(101 + level), D(1)] for level in range(20)],
+    }
+    sides[side][place][part] = D(number)
+    book = OrderBook(update_id=1, received_ms=1, **{name: tuple(map(tuple, levels)) for name, levels in sides.items()})
+    assert book_fault(book) == ("not_positive" if D(number).is_finite() else "not_finite")
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
