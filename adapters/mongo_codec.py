@@ -4,6 +4,7 @@ import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from bson import Decimal128, Int64
 from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeRegistry
@@ -15,6 +16,16 @@ _SIGNIFICANDS = 10**34
 _SIGN = 1 << 127
 _SPECIAL, _SIGNIFICAND = 3 << 125, (1 << 113) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Coded(Decimal128):
+    """A Decimal128 that has its 16 bytes ready: the driver's own puts them together each time it is written."""
+
+    __slots__ = ("bid",)
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        self.bid = super().bid  # type: ignore[misc]  # a property of the driver's class
 
 
 class _DecimalCodec(TypeCodec):
@@ -67,7 +78,7 @@ def _coded(text: str) -> Decimal128:
         return Decimal128(text)
     sign = _SIGN if text[0] == "-" else 0
     bits = sign | (_BIAS - len(fraction)) << 113 | significand
-    return Decimal128.from_bid(bits.to_bytes(16, "little"))
+    return _Coded.from_bid(bits.to_bytes(16, "little"))
 
 
 def from_decimal128(value: Decimal128) -> Decimal:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 GENESIS = "0" * 64
 PAGE = 500  # documents decoded without letting others run
+ROOM_SECONDS = 30.0  # for the projections of what was read to be stored
 REMEMBERED = 2000  # acknowledged documents kept to heal a server that lost some; about 2 kB each
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _WHOSE = {"seq": True, "hash": True, "epoch": True}
@@ -80,10 +81,14 @@ class MongoLedger:
     def read(self, *, after_seq: int) -> Iterator[JournalDocument]:
         """Yield documents with seq > after_seq in order; amounts are Decimals, dates aware and UTC.
 
+        A reader that makes projections faster than they are stored waits for them now and then.
+
         Raises:
-            LedgerUnavailable: the database did not answer; what was yielded stays good.
+            LedgerUnavailable: the database did not answer, or stores no projections; what was yielded stays good.
         """
         while True:
+            if not self._projections.wait_for_room(timeout_seconds=ROOM_SECONDS):
+                raise LedgerUnavailable(f"the journal is read on when its projections are stored, {self.pending} wait")
             page = self._page(after_seq)
             yield from page
             if len(page) < PAGE:

@@ -1,10 +1,12 @@
 """Projections of the journal: absolute values guarded by the seq they reflect. They can be dropped and rebuilt."""
 
 import logging
+import time
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
+import gevent
 from bson.errors import BSONError
 from pymongo.database import Database
 
@@ -16,6 +18,7 @@ from domain.ports import JournalDocument
 log = logging.getLogger(__name__)
 
 BATCH = 500
+MOST = 10_000  # values that may wait while a long journal is read; about 1 kB each
 
 
 class MongoProjections:
@@ -40,6 +43,15 @@ class MongoProjections:
                 newest[key] = (seq, value)
         if newest:
             self._writer.wake()
+
+    def wait_for_room(self, *, timeout_seconds: float) -> bool:
+        """Block the calling greenlet while more than MOST values wait; return False when that took too long."""
+        deadline = time.monotonic() + timeout_seconds
+        while self.pending > MOST:
+            if time.monotonic() >= deadline:
+                return False
+            gevent.sleep(0.01)
+        return True
 
     def close(self, *, timeout_seconds: float) -> bool:
         """Write what is queued; return whether all of it got through."""

@@ -346,7 +346,7 @@ class _Acceptance:
         held = ZERO
         if opening and price is not None:
             fee = self.situation.paper.taker_fee
-            held = fills.hold_of(opening, price, leverage=command.leverage, taker_fee=fee)
+            held = fills.hold_of(opening, price, command.leverage, fee)
         order = Order(
             order_id=command.order_id,
             pair=command.pair,
@@ -375,7 +375,7 @@ class _Acceptance:
 
 def need_of(quantity: Decimal, price: Decimal, leverage: int, paper: PaperRules) -> Decimal:
     """Return margin + taker fee of opening `quantity` at `price`, rounded up."""
-    return fills.hold_of(quantity, price, leverage=leverage, taker_fee=paper.taker_fee)
+    return fills.hold_of(quantity, price, leverage, paper.taker_fee)
 
 
 def waiting_quantity(desk: Desk, pair: str, side: Side) -> Decimal:
@@ -390,19 +390,21 @@ def waiting_need(situation: Situation) -> Decimal:
     Orders share what there is to reduce in the order they came.
     """
     need, desk = ZERO, situation.desk
+    prices: dict[tuple[str, Side], Decimal | None] = {}
     reducible = {pair: holding.position.quantity for pair, holding in desk.holdings.items()}
     for entry in desk.orders.values():
         order = entry.order
         opening = order.quantity - order.filled
-        position = desk.position(order.pair)
-        if position is not None and position.direction.side is not order.side:
+        holding = desk.holdings.get(order.pair)
+        if holding is not None and holding.position.direction.side is not order.side:
             reduces = min(opening, reducible[order.pair])
             reducible[order.pair] -= reduces
             opening -= reduces
         if order.order_type is not OrderType.MARKET or order.reduce_only or opening <= 0:
             continue
-        price = situation.market.pair(order.pair).reference(order.side)
-        if price is not None:
+        if (order.pair, order.side) not in prices:
+            prices[order.pair, order.side] = situation.market.pair(order.pair).reference(order.side)
+        if (price := prices[order.pair, order.side]) is not None:
             need += need_of(opening, price, order.leverage, situation.paper)
     return need
 

@@ -33,10 +33,8 @@ class BookMatching(Matching):
         trigger = self.trigger_of(pair)
         if trigger is not None and received_ms >= trigger.event.ts_ms:
             self._exit_by_book(pair, trigger)
-        for order_id, entry in tuple(self.desk.orders.items()):
-            if order_id not in self.desk.orders:
-                continue  # it ended with the position it was to reduce
-            if entry.order.pair == pair and self._meets(order_id, entry.order, received_ms):
+        for entry in self._meeting(pair, received_ms):
+            if entry.order.order_id in self.desk.orders:  # else it ended with the position it was to reduce
                 self._fill_by_book(entry)
         holding_now = self.desk.holdings.get(pair)
         if holding_now is not None and self.trigger_of(pair) is None:
@@ -85,14 +83,28 @@ class BookMatching(Matching):
                 due.append(deadline_ms)
         return min(due, default=None)
 
+    def _meeting(self, pair: str, received_ms: int) -> list[OpenOrder]:
+        """Return the orders of `pair` that may meet a book received then, as they were accepted."""
+        now_ms, market = self.now_ms, OrderType.MARKET
+        return [
+            entry
+            for order_id, entry in self.desk.orders.items()
+            if (order := entry.order).pair == pair
+            and not (order.order_type is market and received_ms < order.created_ms <= now_ms)  # most that wait: younger
+            and self._meets(order_id, order, received_ms)
+        ]
+
     def _meets(self, order_id: str, order: Order, received_ms: int) -> bool:
         """Return whether a book received then is one that `order` may meet."""
         if order.order_type is OrderType.STOP:
             trigger = self.waiting.triggered.get(order_id)
             return trigger is not None and received_ms >= trigger.event.ts_ms
-        if self.is_held_up(order):
-            return False
-        return order_id in self.waiting.arrived or received_ms >= self.reaches(order.created_ms)
+        if order.order_type is OrderType.LIMIT:
+            if self.is_held_up(order):
+                return False
+            if order_id in self.waiting.arrived:
+                return True
+        return received_ms >= self.reaches(order.created_ms)
 
     def _fill_by_book(self, entry: OpenOrder) -> None:
         order = entry.order

@@ -27,6 +27,10 @@ class Execution:
     liquidity: str  # taker | maker
     catch_up: bool = False
 
+    def of(self, levels: tuple[Level, ...]) -> "Execution":
+        """Return the part of this execution that is of `levels`."""
+        return self if levels == self.levels else replace(self, levels=levels)
+
 
 @dataclass(slots=True)
 class Bookkeeper:

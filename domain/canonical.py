@@ -1,7 +1,7 @@
 """Canonical JSON, written fast: sorted keys, no spaces, Decimals as strings, dates as milliseconds. No float, no null.
 
-The journal's documents have few shapes: the sorted order of a shape's keys is found once, as a template. Balances,
-prices and names stand in one document after the other: their texts are kept.
+The journal's documents have few shapes: the sorted order of a shape's keys is found once, as a template. Balances and
+prices stand in one document after the other: their texts are kept.
 """
 
 import functools
@@ -33,6 +33,8 @@ def text(part: Mapping[str, object]) -> str:
         return _object(part)
     except InvariantError as error:
         raise InvariantError(f"{_path(part)} {error}") from None
+    except TypeError as error:  # a signaling NaN has no hash, keys of unlike types have no order
+        raise InvariantError(f"a document must have text as keys and finite numbers: {error}") from error
 
 
 def epoch_ms(value: datetime) -> int:
@@ -53,7 +55,9 @@ def epoch_ms(value: datetime) -> int:
 def _object(part: Mapping[str, object]) -> str:
     keys = tuple(part)
     if len(keys) < 2:  # itemgetter returns no tuple then
-        return "{" + ",".join([f"{_string(key)}:{_WRITERS[type(part[key])](part[key])}" for key in keys]) + "}"
+        return (
+            "{" + ",".join([f"{encode_basestring(key)}:{_WRITERS[type(part[key])](part[key])}" for key in keys]) + "}"
+        )
     template, pick = _shape(keys)
     return template % tuple([_WRITERS[type(value)](value) for value in pick(part)])
 
@@ -70,22 +74,14 @@ def _array(values: list[object] | tuple[object, ...]) -> str:
     return "[" + ",".join([_WRITERS[type(value)](value) for value in values]) + "]"
 
 
-_string = functools.lru_cache(maxsize=TEXTS)(encode_basestring)
-
-
+@functools.lru_cache(maxsize=TEXTS)  # equal Decimals have one text, whatever zeros they end with
 def _decimal(value: Decimal) -> str:
-    return _decimal_text(str(value))
-
-
-@functools.lru_cache(maxsize=TEXTS)
-def _decimal_text(written: str) -> str:
-    value = Decimal(written)
     if not value.is_finite():
-        raise InvariantError(f"must be finite, was {written}")
+        raise InvariantError(f"must be finite, was {value}")
     try:
         _EXACT.plus(value)
     except Inexact:
-        raise InvariantError(f"must have at most {DIGITS} digits, was {written}") from None
+        raise InvariantError(f"must have at most {DIGITS} digits, was {value}") from None
     return f'"{money.text(value)}"'
 
 
@@ -112,7 +108,7 @@ class _Writers(dict[type, Write]):
 
 _WRITERS = _Writers(
     {
-        str: _string,
+        str: encode_basestring,
         bool: _bool,
         int: int.__repr__,
         Decimal: _decimal,

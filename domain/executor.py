@@ -64,9 +64,9 @@ class Executor:
         rest = how.levels
         if position is not None and position.direction.side is not order.side:
             closing, rest = fills.split(rest, position.quantity)
-            order, count = self._close(order, count, position, replace(how, levels=closing)), count + 1
+            order, count = self._close(order, count, position, how.of(closing)), count + 1
         if rest and not order.reduce_only:
-            order = self._open(order, count, replace(how, levels=rest))
+            order = self._open(order, count, how.of(rest))
         self.end_reducing(order.pair)
         return order.filled - before
 
@@ -236,6 +236,8 @@ class Executor:
                 confidence=order.confidence,
             )
         more = fills.added(position, fill)
+        if order.stop_loss is None and order.take_profit is None and order.trailing is None:
+            return more
         return replace(
             more,
             stop_loss=position.stop_loss if order.stop_loss is None else order.stop_loss,

@@ -4,6 +4,7 @@ Roundings: notional half-even, fee up (of the rounded notional), margin and rele
 with what remains open; profit is the exact difference.
 """
 
+import functools
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 
@@ -90,7 +91,8 @@ def fee_of(notional: Decimal, fee_rate: Decimal) -> Decimal:
     return money.up(WIDE.multiply(notional, fee_rate))
 
 
-def hold_of(quantity: Decimal, limit_price: Decimal, *, leverage: int, taker_fee: Decimal) -> Decimal:
+@functools.lru_cache(maxsize=4096)  # each order that comes is weighed against all that wait
+def hold_of(quantity: Decimal, limit_price: Decimal, leverage: int, taker_fee: Decimal) -> Decimal:
     """Return what a resting limit that opens `quantity` sets aside: margin + taker fee at its limit, rounded up."""
     notional = WIDE.multiply(quantity, limit_price)
     return money.up(WIDE.add(WIDE.divide(notional, leverage), WIDE.multiply(notional, taker_fee)))

@@ -28,7 +28,9 @@ def canonical(document: Mapping[str, object]) -> bytes:
     Raises:
         InvariantError: a value that would not survive a BSON round trip (float, null, too many digits ...).
     """
-    return canonical_json.text({key: value for key, value in document.items() if key != "hash"}).encode()
+    if "hash" in document:
+        document = {key: value for key, value in document.items() if key != "hash"}
+    return canonical_json.text(document).encode()
 
 
 def digest(document: Mapping[str, object], prev: str) -> str:

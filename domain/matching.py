@@ -1,7 +1,7 @@
 """What matching by books and matching along prices share: filling an open order, ending one, moving a trailing stop."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from domain import fills, protection
@@ -24,7 +24,7 @@ class Matching(OverExecutor):
 
     @property
     def now_ms(self) -> int:
-        return self.books.now_ms
+        return self.executor.books.now_ms
 
     def fill_order(self, entry: OpenOrder, how: Execution) -> Decimal:
         """Fill an open order by `how`; a reduce-only order takes no more than the position has.
@@ -41,7 +41,7 @@ class Matching(OverExecutor):
                 self.expire(order.order_id, "no_position", "there is no position left to reduce")
                 return ZERO
             levels, _ = fills.split(levels, position.quantity)
-        executed = self.executor.execute(order, entry.fills, replace(how, levels=levels))
+        executed = self.executor.execute(order, entry.fills, how.of(levels))
         if order.order_id not in self.desk.orders:
             self.waiting.forget(order.order_id)
         return executed

@@ -1,6 +1,10 @@
 from decimal import Decimal
 
 import gevent
+import pytest
+
+from adapters import mongo_ledger, mongo_projections
+from domain.errors import LedgerUnavailable
 
 
 def flushed(stores) -> None:
@@ -47,6 +51,21 @@ def test_values_that_wait_are_replaced_by_newer_ones(stores):
     assert stores.ledger.pending == 2
     flushed(stores)
     assert stored(stores) == {"BTCUSDT": (4, "4"), "ETHUSDT": (9, "9")}
+
+
+def test_the_journal_is_read_no_faster_than_its_projections_are_stored(stores, monkeypatch):
+    monkeypatch.setattr(mongo_projections, "MOST", 600)
+    stores.ledger.project("orders", [(str(key), key, {"quantity": Decimal(1)}) for key in range(2000)])
+    assert list(stores.ledger.read(after_seq=0)) == []
+    assert stores.ledger.pending <= 600
+
+
+def test_a_reader_does_not_wait_for_ever_for_projections(stores, monkeypatch):
+    monkeypatch.setattr(mongo_projections, "MOST", 0)
+    monkeypatch.setattr(mongo_ledger, "ROOM_SECONDS", 0.0)
+    project(stores, 1, "1")
+    with pytest.raises(LedgerUnavailable, match="1 wait"):
+        next(stores.ledger.read(after_seq=0))
 
 
 def test_a_value_is_absolute_what_it_leaves_out_is_gone(stores):

@@ -70,6 +70,7 @@ def test_the_order_in_which_keys_were_put_in_does_not_matter():
         ({"a": {"b": [1, 1.5]}}, "a.b must be text, a whole number"),
         ({"a": 1, "b": {"c": None}}, "b.c must be text, a whole number"),
         ({"a": Decimal("NaN"), "b": 1}, "a must be finite, was NaN"),
+        ({"a": Decimal("sNaN"), "b": 1}, "finite numbers: Cannot hash a signaling NaN"),
         ({"a": [{"b": Decimal("1." + "1" * 34)}]}, "a.b must have at most 34 digits"),
         ({"a": datetime(2026, 1, 1)}, "a must be an aware datetime"),  # noqa: DTZ001 - what must be refused
         ({"a": datetime(2026, 1, 1, microsecond=1500, tzinfo=UTC)}, "a must be in whole milliseconds"),

@@ -89,7 +89,7 @@ def test_a_short_earns_when_the_price_falls():
 
 
 def test_a_hold_is_margin_and_taker_fee_rounded_up():
-    assert fills.hold_of(D("1"), D("100"), leverage=3, taker_fee=D("0.001")) == D("33.43333334")
+    assert fills.hold_of(D("1"), D("100"), 3, D("0.001")) == D("33.43333334")
 
 
 def test_levels_are_split_at_a_quantity():
