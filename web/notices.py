@@ -14,6 +14,7 @@ from web.session import Backlog, Session
 log = logging.getLogger("web.notices")
 
 _MAX_TURN = 512  # frames; more are sent before the turn ends
+_PING_LOOK_SECONDS = 1.0  # between two looks for whom a ping is due
 _CANDLE_SECONDS = 1.0  # between two updates of one open candle
 
 
@@ -46,10 +47,12 @@ class SessionNotices:
         self.sessions: dict[str, Session] = {}
         self.problems: dict[str, str] = {}  # part -> why it does not work
         self.figures: PublicFigures | None = None
-        self.frames = self.sends = self.bytes = self.slow_kicks = 0  # of sessions that have gone
+        self.frames = self.sends = self.bytes = 0  # sent to all at once, and of sessions that have gone
+        self.slow_kicks = 0  # of sessions that have gone
         self.encoded = 0
         self.backlog = Backlog()
         self._turn: list[_Entry] = []
+        self._welcomed_with: tuple[object, bytes] | None = None  # the newest snapshot and its frame
         self._scheduled = False
         self._spoke: dict[Hashable, float] = {}
         self._held: dict[Hashable, _Held] = {}
@@ -92,10 +95,10 @@ class SessionNotices:
     ) -> None:
         if session not in self.sessions:
             return
-        text = wire.message(kind, data, request_id=request_id, ledger_seq=ledger_seq, warnings=warnings)
         if kind == "initial_data":
-            self._welcome(self.sessions[session], wire.frame(wire.TEXT, text))
+            self._welcome(self.sessions[session], self._snapshot(data, ledger_seq))
         else:
+            text = wire.message(kind, data, request_id=request_id, ledger_seq=ledger_seq, warnings=warnings)
             self.send(session, text)
 
     def restarted(self) -> None:
@@ -153,11 +156,12 @@ class SessionNotices:
         named = {name for entry in turn for name in (entry.to, entry.but) if name is not None}
         frames = [entry.frame for entry in turn if entry.to is None]
         everybody, count = b"".join(frames), len(frames)
-        for session in tuple(self.sessions.values()):
-            if session.slow or session.selective or not session.live or session.name in named:
+        sessions = tuple(self.sessions.values())
+        for session in sessions:
+            if not session.swift or session.name in named:
                 self._deliver(session, turn)
-            elif everybody:
-                session.send(everybody, count)
+        if everybody:
+            self._broadcast([each for each in sessions if each.swift and each.name not in named], everybody, count)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -175,6 +179,26 @@ class SessionNotices:
         elif not self._scheduled:
             self._scheduled = True
             gevent.get_hub().loop.run_callback(self.flush)
+
+    def _broadcast(self, sessions: list[Session], data: bytes, count: int) -> None:
+        """Send the same to all of these: one system call each, and as little besides as can be."""
+        size = len(data)
+        not_sent = 0
+        for session in sessions:
+            try:
+                sent = session.send_raw(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:  # gone
+                not_sent += size
+                session.cut()
+                continue
+            if sent != size:
+                not_sent += size - sent
+                session.queue_rest(data, sent)
+        self.frames += count * len(sessions)
+        self.sends += len(sessions)
+        self.bytes += size * len(sessions) - not_sent
 
     def _deliver(self, session: Session, turn: list[_Entry]) -> None:
         if not session.live:
@@ -194,6 +218,13 @@ class SessionNotices:
         elif mine:
             session.push(b"".join(entry.frame for entry in mine), count=len(mine))
 
+    def _snapshot(self, data: object, ledger_seq: int | None) -> bytes:
+        """Return the frame of a snapshot, encoded once for all who came before it was made."""
+        if self._welcomed_with is None or self._welcomed_with[0] is not data:
+            text = wire.message("initial_data", data, ledger_seq=ledger_seq)
+            self._welcomed_with = data, wire.frame(wire.TEXT, text)
+        return self._welcomed_with[1]
+
     def _welcome(self, session: Session, frame: bytes) -> None:
         self.flush()  # what was published before belongs to the snapshot
         if session.live:
@@ -202,13 +233,16 @@ class SessionNotices:
         session.begin(frame)
 
     def _run(self) -> None:
+        looked = 0.0
         while True:
             gevent.sleep(min(0.25, 1 / self.price_updates_per_second))
             try:
                 self._release()
                 now = time.monotonic()
-                for session in tuple(self.sessions.values()):
-                    session.ping(now)
+                if now - looked >= _PING_LOOK_SECONDS:
+                    looked = now
+                    for session in tuple(self.sessions.values()):
+                        session.ping(now)
             except Exception:  # one bad frame must not end the pings of all sessions
                 log.exception("Releasing held frames failed")
 

@@ -109,7 +109,6 @@ class Session:
         "_queue",
         "_queued_bytes",
         "_raw",
-        "_send_raw",
         "_sock",
         "_symbols",
         "_topics",
@@ -125,8 +124,10 @@ class Session:
         "next_ping",
         "role",
         "selective",
+        "send_raw",
         "sends",
         "slow",
+        "swift",
         "too_slow",
         "ws",
     )
@@ -144,7 +145,8 @@ class Session:
         self.ws, self.name, self.role, self.address = ws, name, role, address
         self.live = False
         self._waiting: list[bytes] = []  # frames for after initial_data
-        self.frames = self.sends = self.bytes = 0  # given to it, in how many sends; taken by the kernel
+        self.swift = False  # nothing stands between a frame for all and its socket
+        self.frames = self.sends = self.bytes = 0  # given to it by itself, in how many sends; taken by the kernel
         self.too_slow = False  # closed because it did not read
         self.missed_pongs = 0
         self.next_ping = time.monotonic() + PING_SECONDS
@@ -157,7 +159,7 @@ class Session:
         self._backlog = Backlog() if backlog is None else backlog
         self._sock = ws.handler.socket
         self._raw = getattr(self._sock, "_sock", self._sock)  # a gevent socket wraps a non-blocking one
-        self._send_raw = self._raw.send
+        self.send_raw = self._raw.send
         self._queue: deque[_Part] = deque()
         self._queued_bytes = 0  # in all that waits here
         self._latest: dict[Hashable, bytes] = {}
@@ -175,12 +177,17 @@ class Session:
     def subscribe(self, asked: Subscribe) -> None:
         self._topics.add(asked.topics)
         self._symbols.add(asked.symbols)
-        self.selective = self._topics.names is not None or self._symbols.names is not None
+        self._settle()
 
     def unsubscribe(self, asked: Unsubscribe, pairs: tuple[str, ...]) -> None:
         self._topics.drop(asked.topics, TOPICS)
         self._symbols.drop(asked.symbols, pairs)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Work out anew what the way of its frames depends on."""
         self.selective = self._topics.names is not None or self._symbols.names is not None
+        self.swift = self.live and not (self.slow or self.selective or self._closing)
 
     def choices(self, pairs: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the topics and the symbols it gets. `pairs`: all symbols there are."""
@@ -204,6 +211,7 @@ class Session:
     def begin(self, snapshot: bytes) -> None:
         """Send the first frame, then what was held."""
         self.live = True
+        self._settle()
         waiting, self._waiting = self._waiting, []
         self._count(-sum(map(len, waiting)))
         self.push(b"".join([snapshot, *waiting]), count=1 + len(waiting))
@@ -233,7 +241,7 @@ class Session:
     def send(self, data: bytes, count: int = 1) -> None:
         """Send `count` whole frames at once; only while not `slow`. The path of nearly all frames: one system call."""
         try:
-            sent = self._send_raw(data)
+            sent = self.send_raw(data)
         except BlockingIOError:
             sent = 0
         except OSError:  # gone, or closed by us
@@ -244,11 +252,16 @@ class Session:
         self.sends += 1
         self.bytes += sent
         if sent < len(data):
-            self._queue.append(_Part(data, sent))  # the rest of a frame goes first
-            self._count(len(data) - sent)
-            self.slow = True
-            self._pump_greenlet = gevent.spawn(self._pump)
-            self._backlog.relieve()
+            self.queue_rest(data, sent)
+
+    def queue_rest(self, data: bytes, sent: int) -> None:
+        """Keep what the kernel did not take of whole frames: the rest of a frame goes first."""
+        self._queue.append(_Part(data, sent))
+        self._count(len(data) - sent)
+        self.slow = True
+        self._settle()
+        self._pump_greenlet = gevent.spawn(self._pump)
+        self._backlog.relieve()
 
     def _has_room(self, frames: int, size: int) -> bool:
         """Return whether `size` bytes may wait besides `frames` frames; close the session where they may not."""
@@ -268,9 +281,12 @@ class Session:
                 if not self._queue:
                     self._queue.extend(map(_Part, self._latest.values()))
                     self._latest.clear()
-                self._write(self._queue[0])
-                self._queue.popleft()
+                part = self._queue[0]
+                self._write(part)
+                if self._queue and self._queue[0] is part:  # a cut forgets all, while this waits
+                    self._queue.popleft()
             self.slow = False
+            self._settle()
             if self._closing:
                 self._end_writing()
         except TimeoutError:
@@ -297,7 +313,7 @@ class Session:
         with contextlib.suppress(OSError):  # no room: then it ends without
             self._raw.send(b"".join([rest, *farewell]))
         self._forget()
-        self._closing = True
+        self._close_down()
         self._end_writing()
         gevent.spawn_later(LINGER_SECONDS, self.cut)
 
@@ -335,10 +351,14 @@ class Session:
             self._queue.append(half_sent)
             self._count(len(half_sent.data) - half_sent.sent)
         self.ws.close(code, reason)  # writes through push
-        self._closing = True
+        self._close_down()
         if not self.slow:
             self._end_writing()
         gevent.spawn_later(LINGER_SECONDS, self.cut)
+
+    def _close_down(self) -> None:
+        self._closing = True
+        self._settle()
 
     def _forget(self) -> None:
         self._queue.clear()
@@ -352,7 +372,7 @@ class Session:
 
     def cut(self) -> None:
         """End the connection now; the reader sees the end of the stream."""
-        self._closing = True
+        self._close_down()
         self._forget()
         with contextlib.suppress(OSError):
             self._raw.shutdown(socket.SHUT_RDWR)
@@ -364,7 +384,7 @@ class Session:
         if pump is not None and not pump.dead:
             pump.join(timeout=LINGER_SECONDS / 2)
             pump.kill()  # it must not watch a closed descriptor
-        self._closing = True
+        self._close_down()
         self._end_writing()
         deadline = time.monotonic() + LINGER_SECONDS / 2
         with contextlib.suppress(OSError, ValueError):

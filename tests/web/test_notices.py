@@ -53,12 +53,12 @@ def until(condition, seconds=5):
 
 def test_the_frames_of_one_turn_go_out_in_one_send(desk):
     notices, client, _ = desk
-    session = session_of(desk)
-    sends, frames = session.sends, session.frames
+    sends, frames, size = notices.sends, notices.frames, notices.bytes
     for number in range(20):
         notices.publish("alert", alert(str(number)))
     assert [client.message()["data"]["message"] for _ in range(20)] == [str(number) for number in range(20)]
-    assert (session.sends, session.frames) == (sends + 1, frames + 20)
+    assert (notices.sends, notices.frames) == (sends + 1, frames + 20)
+    assert notices.bytes > size
 
 
 def test_replies_keep_their_place_among_what_is_published(desk):
@@ -300,6 +300,27 @@ def test_pongs_wait_their_turn_behind_a_half_sent_frame(desk):
     client.send(frame(9, b"are you there"))
     opcodes = [client.frame()[0] for _ in range(sent + 1)]
     assert sorted(opcodes) == [1] * sent + [10]
+
+
+def test_a_cut_at_the_end_of_a_frame_ends_the_writing_quietly(desk):
+    """The kernel took whole frames and no more; a kick leaves nothing to write, and a cut forgets even that."""
+    make_slow(desk)
+    session = session_of(desk)
+    part = session._queue[0]
+    part.data = part.data[: part.sent]
+    session.cut()
+    until(lambda: session._pump_greenlet.dead)
+    assert session._pump_greenlet.successful()
+
+
+def test_what_is_sent_to_all_is_counted_once_however_slow_who_reads(desk):
+    notices, client, _ = desk
+    before = notices.bytes + session_of(desk).bytes
+    sent = make_slow(desk)
+    frames = [client.frame() for _ in range(sent)]
+    until(lambda: not session_of(desk).slow)
+    size = sum(len(payload) + 10 for _, payload in frames)  # heads of ten bytes: more than 65535 of payload
+    assert notices.bytes + session_of(desk).bytes - before == size
 
 
 def test_a_client_that_vanishes_is_forgotten(desk):
