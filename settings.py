@@ -231,6 +231,10 @@ ModelName = Annotated[
         r"[A-Za-z0-9~@][A-Za-z0-9._:/~@+-]{0,127}", "must be 'technical' or a model id such as openai/gpt-5-mini"
     ),
 ]
+ProviderName = Annotated[
+    str,
+    _matching(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,63}", "must be a provider's name as OpenRouter spells it"),
+]
 FileName = Annotated[str, AfterValidator(_file_name)]
 Database = Annotated[
     str,
@@ -328,6 +332,12 @@ class LlmSettings(Section):
     timeout_seconds: Annotated[int, Between(1, 3600)] = 45
     max_cost_usd_per_day: Budget = Decimal("2.00")
     max_cost_usd_per_call: Budget = Decimal("0.05")
+    max_concurrent_calls: Annotated[int, Between(1, 100)] = 4
+    answer_format: Literal["auto", "json_schema", "json_object", "prompt"] = "auto"
+    provider_order: Annotated[tuple[ProviderName, ...], AfterValidator(_no_repeats)] = ()
+    provider_only: Annotated[tuple[ProviderName, ...], AfterValidator(_no_repeats)] = ()
+    provider_ignore: Annotated[tuple[ProviderName, ...], AfterValidator(_no_repeats)] = ()
+    provider_fallbacks: StrictBool = True
 
 
 class AnalysisSettings(Section):
@@ -347,6 +357,7 @@ class AnalystSettings(Section):
     role: Literal["technical", "sentiment", "planner"] = "technical"
     weight: Annotated[Decimal, Between(0, 100)] = Decimal("1.0")
     max_cost_usd_per_day: Budget | None = None  # None = only llm.max_cost_usd_per_day limits it
+    fallbacks: Annotated[tuple[ModelName, ...], AfterValidator(_no_repeats)] = ()
 
 
 class PaperSettings(Section):

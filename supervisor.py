@@ -58,6 +58,7 @@ from adapters.logs import set_up_logging
 from adapters.mongo import MongoStores
 from adapters.mongod import EmbeddedMongod
 from adapters.openrouter import OpenRouterEndpoint
+from adapters.openrouter_requests import EndpointRules, is_openrouter
 from adapters.recorded import RecordedSource
 from adapters.recording import Recording
 from adapters.rss import RssSource
@@ -189,13 +190,30 @@ def _news_sources(settings: Settings, world: World | None) -> tuple[NewsSource, 
 
 
 def _endpoint(settings: Settings, world: World | None) -> OpenRouterEndpoint | None:
+    """Return the way to the models; None where OpenRouter is to be asked without a key."""
     key = settings.secrets.openrouter_api_key
-    if key is None and world is None:
+    rules = _endpoint_rules(settings, world)
+    if key is None and world is None and rules.openrouter:
         return None
     return OpenRouterEndpoint(
         base_url=settings.llm.base_url,
-        api_key=key.get_secret_value() if key is not None and world is None else "simulated",
+        api_key="simulated" if world is not None else _revealed(key),
         max_cost_usd_per_call=settings.llm.max_cost_usd_per_call,
+        rules=rules,
+    )
+
+
+def _endpoint_rules(settings: Settings, world: World | None) -> EndpointRules:
+    """Any other endpoint than OpenRouter, and what simulates it, is asked in the words all servers know."""
+    llm = settings.llm
+    return EndpointRules(
+        openrouter=world is not None or is_openrouter(llm.base_url),
+        answer_format=llm.answer_format,
+        max_concurrent_calls=llm.max_concurrent_calls,
+        provider_order=llm.provider_order,
+        provider_only=llm.provider_only,
+        provider_ignore=llm.provider_ignore,
+        provider_fallbacks=llm.provider_fallbacks,
     )
 
 
@@ -638,6 +656,7 @@ def _retune(outside: Outside, settings: Settings) -> None:
         outside.market.stale_after_seconds = settings.market.stale_after_seconds
     if isinstance(outside.endpoint, OpenRouterEndpoint):
         outside.endpoint.max_cost_usd_per_call = settings.llm.max_cost_usd_per_call
+        outside.endpoint.rules = _endpoint_rules(settings, outside.world)
 
 
 def _actor_figures(handle: Handle, status: ActorStatusChanged | None) -> ActorFigures:
@@ -718,7 +737,10 @@ def check(settings: Settings) -> int:
     """Print what works and what does not; return 0 when the desk could start."""
     print("settings: valid")  # noqa: T201 - the command's answer
     lines = [_check_market(settings), _check_database(settings)]
-    models = "OPENROUTER_API_KEY is set" if settings.secrets.openrouter_api_key else "disabled: no key"
+    if settings.secrets.openrouter_api_key:
+        models = "OPENROUTER_API_KEY is set"
+    else:
+        models = "disabled: no key" if is_openrouter(settings.llm.base_url) else "asked without a key"
     lines.append((True, f"models: {models}"))
     for _, line in lines:
         print(line)  # noqa: T201 - the command's answer

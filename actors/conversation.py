@@ -249,6 +249,7 @@ class Conversation:
             day=utc_day(now_ms),
             analyst_limit=self.entry.max_cost_usd_per_day,
             total_limit=self.settings.llm.max_cost_usd_per_day,
+            fallbacks=self.entry.fallbacks,
         )
         self.timers.after((deadline_ms - now_ms) / 1000 + GRACE_SECONDS, self.actor, "overdue")
         self._spawn(self._make_call, order)
@@ -334,7 +335,7 @@ class Conversation:
 
     def _worth_repair(self, exchange: Exchange, answer: ModelAnswer) -> bool:
         """Content may come out right the second time; an HTTP error was tried again already, and time is time."""
-        came = answer.http_status is not None and answer.http_status < 300
+        came = answer.http_status is not None and answer.http_status < 300 and not answer.hopeless
         return came and not exchange.repairing and exchange.deadline_ms - self.clock.now_ms() >= REPAIR_NEEDS_MS
 
     def _repair(self, exchange: Exchange, text: str, unusable: dict[str, str]) -> None:
@@ -349,7 +350,7 @@ class Conversation:
         self._exchange = None
         now_ms = self.clock.now_ms()
         self._withhold_all(exchange.asked, verdict)
-        never_made = message is not None and message.answer is None and not exchange.repairing
+        never_made = message is not None and not exchange.repairing and _says_nothing(message)
         if exchange.usable:
             self.breaker = self.breaker.succeeded()
         else:
@@ -399,3 +400,8 @@ class Conversation:
         until = self.breaker.open_until_ms or 0
         at = datetime.fromtimestamp(until / 1000, UTC).strftime("%H:%M:%S")
         return f"{self.breaker.failures} calls in a row failed, the next is tried at {at} UTC"
+
+
+def _says_nothing(message: ModelAnswered) -> bool:
+    """Return whether no call was made, so that nothing is known of the model."""
+    return message.answer is None or message.answer.outcome == "busy"

@@ -27,6 +27,7 @@ class CallOrder:
     day: str  # UTC day the cost is booked on
     analyst_limit: Decimal | None  # USD a day
     total_limit: Decimal  # USD a day
+    fallbacks: tuple[str, ...] = ()  # models that may answer instead
 
 
 def make_call(order: CallOrder, *, endpoint: ModelEndpoint, budget: BudgetStore, clock: Clock) -> ModelAnswered:
@@ -37,7 +38,12 @@ def make_call(order: CallOrder, *, endpoint: ModelEndpoint, budget: BudgetStore,
     completion_tokens = rules.completion_token_bound(order.pairs)
     prompt_tokens = rules.prompt_token_bound([*(content for _, content in order.messages), str(ANSWER_SCHEMA)])
     reserved = rules.reservation(
-        endpoint.max_cost_usd(model=order.model, prompt_tokens=prompt_tokens, max_completion_tokens=completion_tokens)
+        endpoint.max_cost_usd(
+            model=order.model,
+            prompt_tokens=prompt_tokens,
+            max_completion_tokens=completion_tokens,
+            fallbacks=order.fallbacks,
+        )
     )
     try:
         before = budget.spent(day=order.day)
@@ -63,6 +69,7 @@ def make_call(order: CallOrder, *, endpoint: ModelEndpoint, budget: BudgetStore,
         schema=ANSWER_SCHEMA,
         timeout_seconds=left_ms / 1000,
         max_completion_tokens=completion_tokens,
+        fallbacks=order.fallbacks,
     )
     cost = rules.settlement(reserved, answer.cost_usd)
     budget.settle(call_id=order.call_id, usd=cost)

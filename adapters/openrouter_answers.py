@@ -10,7 +10,23 @@ from decimal import Decimal
 from typing import Any
 
 DETAIL_LENGTH = 240
+SAID_LENGTH = 8000  # of an error, looked through for its reason
 TRANSIENT_TYPES = frozenset({"rate_limit_exceeded", "provider_overloaded", "provider_unavailable", "timeout", "server"})
+HOPELESS_TYPES = frozenset(
+    {
+        "unauthorized",
+        "payment_required",
+        "content_policy_violation",
+        "context_length_exceeded",
+        "invalid_request",
+        "not_found",
+    }
+)
+HOPELESS_CODES = frozenset({400, 401, 402, 403, 404, 413})
+# What servers say that know no schema: 400 and 422 of a check, 404 of OpenRouter's require_parameters, 500 and 501 of
+# small servers that fail of the field.
+_NO_SCHEMA_CODES = frozenset({400, 404, 415, 422, 500, 501})
+_NO_SCHEMA_WORDS = ("response_format", "json_schema", "structured output", "structured_output", "requested parameters")
 _STATUS_WORDS = {
     400: "the request was not accepted",
     401: "the key was not accepted",
@@ -39,6 +55,9 @@ class Reading:
     http_status: int | None = None
     retry: bool = False  # worth a second try at once
     retry_after_seconds: float | None = None
+    hopeless: bool = False  # the same question would fail again
+    no_schema: bool = False  # the endpoint does not take a JSON schema
+    cached_tokens: int | None = None  # of the prompt, by the provider's cache
 
 
 def read_body(status: int, body: str) -> Reading:
@@ -52,14 +71,26 @@ def read_body(status: int, body: str) -> Reading:
     failure = data.get("error") or choice.get("error")
     if failure:
         what, transient = _failure(failure)
-        return replace(known, outcome="error", detail=f"error inside HTTP {status}: {what}", transient=transient)
+        code = _code(failure)
+        return replace(
+            known,
+            outcome="error",
+            detail=f"error inside HTTP {status}: {what}",
+            transient=transient,
+            hopeless=not transient and (code in HOPELESS_CODES or _kind(failure) in HOPELESS_TYPES),
+            no_schema=_is_about_schema(code or 0, body),
+        )
     return _read_choice(choice, known)
 
 
 def error_reading(status: int, body: str, *, retry_after: str | None, retry: bool, model: str) -> Reading:
     """Return what an HTTP answer with an error status means: OpenRouter sends one when nothing was generated."""
     data = _json(body) or {}
-    what, _ = _failure(data.get("error") or {})
+    failure = data.get("error") or {}
+    what, _ = _failure(failure)
+    availability = failure.get("availability") if isinstance(failure, dict) else None
+    told = availability if isinstance(availability, dict) else {}
+    wait = _seconds(retry_after)
     words = _STATUS_WORDS.get(status, "the endpoint failed" if status >= 500 else "the request failed")
     if status == 404:
         words = f"no endpoint serves {model} with a strict JSON schema: check the model's id in the settings"
@@ -69,8 +100,10 @@ def error_reading(status: int, body: str, *, retry_after: str | None, retry: boo
         cost_usd=None if status in (504, 524) else Decimal(0),  # behind a gateway's limit the model may have worked
         transient=retry,
         http_status=status,
-        retry=retry,
-        retry_after_seconds=_seconds(retry_after),
+        retry=retry and told.get("retryable") is not False,
+        retry_after_seconds=_wait(told.get("retry_after")) if wait is None else wait,
+        hopeless=status in HOPELESS_CODES,
+        no_schema=_is_about_schema(status, body),
     )
 
 
@@ -99,11 +132,13 @@ def _content(value: object) -> str:
 def _usage(data: dict[str, Any]) -> Reading:
     usage = data.get("usage")
     usage = usage if isinstance(usage, dict) else {}
+    details = usage.get("prompt_tokens_details")
     return Reading(
         outcome="ok",
         prompt_tokens=_count(usage.get("prompt_tokens")),
         completion_tokens=_count(usage.get("completion_tokens")),
         cost_usd=_amount(usage.get("cost")),
+        cached_tokens=_count(details.get("cached_tokens")) if isinstance(details, dict) else None,
     )
 
 
@@ -117,6 +152,25 @@ def _failure(error: object) -> tuple[str, bool]:
     said = [_text(error.get("message")), kind, _text(metadata.get("provider_name")), _text(metadata.get("raw"))]
     transient = kind in TRANSIENT_TYPES or (isinstance(code, Decimal) and (code in (408, 429) or code >= 500))
     return _bounded(", ".join(each for each in said if each)), transient
+
+
+def _code(error: object) -> int | None:
+    code = error.get("code") if isinstance(error, dict) else None
+    return int(code) if isinstance(code, Decimal) and code.is_finite() and 0 <= code < 1000 else None
+
+
+def _kind(error: object) -> str:
+    metadata = error.get("metadata") if isinstance(error, dict) else None
+    return _text(metadata.get("error_type")) if isinstance(metadata, dict) else ""
+
+
+def _is_about_schema(code: int, body: str) -> bool:
+    said = body[:SAID_LENGTH].lower()
+    return code in _NO_SCHEMA_CODES and any(words in said for words in _NO_SCHEMA_WORDS)
+
+
+def _wait(value: object) -> float | None:
+    return float(value) if isinstance(value, Decimal) and value.is_finite() and 0 <= value < 100_000 else None
 
 
 def _json(body: str) -> dict[str, Any] | None:

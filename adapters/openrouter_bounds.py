@@ -13,9 +13,14 @@ class AnswerTooLong(openai.OpenAIError):
     """An answer that is not read to its end."""
 
 
-def bounded_client() -> Any:
-    """Return the library's own client, with the limit."""
-    return openai.DefaultHttpxClient(headers={"Accept-Encoding": "gzip"}, event_hooks={"response": [_bound]})
+def bounded_client(*, with_key: bool = True) -> Any:
+    """Return the library's own client, with the limit; without a key it sends no Authorization header."""
+    hooks: dict[str, list[Any]] = {"response": [_bound]} | ({} if with_key else {"request": [_without_key]})
+    return openai.DefaultHttpxClient(headers={"Accept-Encoding": "gzip"}, event_hooks=hooks)
+
+
+def _without_key(request: Any) -> None:
+    request.headers.pop("authorization", None)
 
 
 def _bound(response: Any) -> None:

@@ -66,6 +66,7 @@ def call_document(
         "answered_by": answer.model,
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
+        "cached_tokens": answer.cached_tokens,
         "latency_ms": answer.latency_ms,
         "http_status": answer.http_status,
     }

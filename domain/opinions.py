@@ -61,6 +61,7 @@ _OUTCOMES = {
     "cut_off": "the answer was cut off",
     "empty": "the answer was empty",
     "error": "the call failed",
+    "busy": "no call was made",
 }
 
 

@@ -120,7 +120,7 @@ class ModelAnswer:
     """What came back from one model call (all tries together)."""
 
     text: str  # the message content, "" when there was none
-    outcome: str  # ok | timeout | refused | cut_off | empty | error
+    outcome: str  # ok | timeout | refused | cut_off | empty | error | busy (not begun: too many calls were under way)
     detail: str  # one sentence, "" when ok; no secret
     prompt_tokens: int | None
     completion_tokens: int | None
@@ -129,6 +129,8 @@ class ModelAnswer:
     model: str  # the model that answered
     transient: bool = False  # worth another call later
     http_status: int | None = None  # None: no HTTP answer at all
+    hopeless: bool = False  # the same question would fail again: no credits, not allowed, too long
+    cached_tokens: int | None = None  # of the prompt, read from the provider's cache
 
 
 class Measures(Protocol):
@@ -160,12 +162,16 @@ class ModelEndpoint(Protocol):
         schema: dict[str, object],
         timeout_seconds: float,
         max_completion_tokens: int = 4096,
+        fallbacks: tuple[str, ...] = (),
     ) -> ModelAnswer:
         """Make one whole call of (role, content) messages, answered within `timeout_seconds`; never raises for what
-        the endpoint did. It may try `domain.budget.MAX_TRIES` times. Blocks the calling greenlet only."""
+        the endpoint did. It may try `domain.budget.MAX_TRIES` times. Where the endpoint can, one of the models
+        `fallbacks` answers when `model` cannot. Blocks the calling greenlet only."""
         ...
 
-    def max_cost_usd(self, *, model: str, prompt_tokens: int, max_completion_tokens: int) -> Decimal:
+    def max_cost_usd(
+        self, *, model: str, prompt_tokens: int, max_completion_tokens: int, fallbacks: tuple[str, ...] = ()
+    ) -> Decimal:
         """Return what one try can cost at most, by the endpoint's price list; the configured cap if unknown."""
         ...
 

@@ -89,7 +89,7 @@ class ScriptedEndpoint:
             raise given
         return given
 
-    def max_cost_usd(self, *, model: str, prompt_tokens: int, max_completion_tokens: int) -> Decimal:
+    def max_cost_usd(self, *, model: str, prompt_tokens: int, max_completion_tokens: int, **_: Any) -> Decimal:
         return self.price
 
 
