@@ -133,7 +133,7 @@ class OpenRouterEndpoint:
             request = self._request(call)
             tries.append(self._once(request, timeout_seconds=max(0.001, deadline - time.monotonic())))
             reading = tries[-1]
-            again = reading.retry or self._knows_no_schema(call, request, reading)
+            again = self._knows_no_schema(call, request, reading) or reading.retry
             if len(tries) == MAX_TRIES or not again:
                 return
             pause = RETRY_AFTER_SECONDS if reading.retry_after_seconds is None else reading.retry_after_seconds
