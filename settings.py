@@ -204,7 +204,10 @@ def _with_minutes(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-Interval = Literal["1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"]
+# those of Binance whose candles are all of one length, and 2m, 10m, 20m, 45m, 3h, which are built from 1 m candles
+Interval = Literal[
+    "1s", "1m", "2m", "3m", "5m", "10m", "15m", "20m", "30m", "45m", "1h", "2h", "3h", "4h", "6h", "8h", "12h", "1d"
+]  # fmt: skip
 Source = Literal["auto", "binance", "simulated", "recorded"]
 NotificationEvent = Literal["fill", "exit", "alert", "gave_up"]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]

@@ -20,10 +20,17 @@ from adapters import binance_wire as wire
 from adapters.binance_feed import PairFeed
 from adapters.binance_rest import BinanceRest
 from adapters.binance_rest import probe_binance as probe_binance  # part of this module's interface
-from adapters.binance_streams import FAILS_UNTIL_UNREACHABLE, Down, StreamGroup, groups_of
+from adapters.binance_streams import (
+    FAILS_UNTIL_UNREACHABLE,
+    STREAMS_PER_CONNECTION,
+    Down,
+    StreamGroup,
+    connection_pace,
+)
+from adapters.exchange_clock import ExchangeClock
 from adapters.weight_governor import WeightGovernor
 from domain.errors import QuorumError, SourceUnavailable
-from domain.market import INTERVAL_MS, Candle, MarketState, PublicTrade, Source, SymbolRules
+from domain.market import BUILT_INTERVALS, INTERVAL_MS, Candle, MarketState, PublicTrade, Source, SymbolRules
 from domain.messages import (
     CandleReceived,
     HistoryReceived,
@@ -40,8 +47,11 @@ T = TypeVar("T")
 MARKET = "market"
 PARALLEL_REQUESTS = 4
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 30.0
-GIVE_UP_GAP_SECONDS = 60.0  # then live data go on, with the hole named in the log
-LAG_SECONDS, LAG_TRIES = 0.5, 3  # REST may know the newest trades a little later than the streams
+GIVE_UP_GAP_SECONDS = 60.0  # then live data go on, the hole is named, and its candles are fetched when they can be
+LAG_SECONDS = (0.2, 0.4, 0.8, 1.6, 3.2)  # REST may know the newest trades a little later than the streams
+WATCH_SECONDS = 1.0  # how often the clocks are compared
+SLEPT_MS = 10_000  # after so long a sleep all connections are replaced
+MEASURE_AGAIN_SECONDS = 60.0
 RULES_SECONDS = 3600.0  # the exchange's filters change now and then
 CLOCK_WARNING_MS = 1000
 HISTORY_LIMIT = 1000
@@ -81,7 +91,11 @@ class _Run:
     feeds: dict[str, PairFeed] = field(default_factory=dict)
     groups: list[_Group] = field(default_factory=list)
     repairing: set[str] = field(default_factory=set)
+    asking: set[str] = field(default_factory=set)  # for overdue candles
     catching_up: int = 0
+    holes: dict[str, str] = field(default_factory=dict)  # per pair: what could not be fetched and is not there yet
+    said_holes: str = ""
+    connected: bool = False  # rules and history are loaded, streams opened
 
 
 class BinanceSource:
@@ -119,14 +133,16 @@ class BinanceSource:
     ) -> None:
         self.kind = kind
         self.governor = governor
-        self.offset_ms = 0  # the exchange's clock minus ours
         self._pairs = pairs
         self._intervals = intervals
-        self._rest = BinanceRest(urls=rest_urls, governor=governor)
+        self._rest = BinanceRest(urls=rest_urls, governor=governor, monotonic=monotonic)
         self._stream_urls = stream_urls
         self._peers = peers
         self._clock = clock
-        self.stale_after_seconds = stale_after_seconds
+        self._time = ExchangeClock(clock=clock, monotonic=monotonic)
+        self._measured_at = monotonic()
+        self._connections = connection_pace(monotonic)
+        self._stale_after_seconds = stale_after_seconds
         self._history = history
         self._random = random or Random(0)
         self._max_age_seconds = max_age_seconds
@@ -136,6 +152,23 @@ class BinanceSource:
         self._said_at = 0.0
         self._wanted: dict[str, _Wanted] = {}  # per pair: trades asked for and not told yet
 
+    @property
+    def offset_ms(self) -> int:
+        """The exchange's clock minus ours."""
+        return self._time.offset_ms
+
+    @property
+    def stale_after_seconds(self) -> float:
+        """A stream that tells nothing for so long is cut."""
+        return self._stale_after_seconds
+
+    @stale_after_seconds.setter
+    def stale_after_seconds(self, seconds: float) -> None:
+        self._stale_after_seconds = seconds
+        for group in self._run.groups:
+            if group.streams is not None:
+                group.streams.silence_seconds = seconds
+
     # --- port -------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -143,6 +176,7 @@ class BinanceSource:
         self._run = _Run()
         self._said = None
         self._spawn(self._connect)
+        self._spawn(self._watch_clocks)
         for pair in self._wanted:  # asked for before the restart
             self._spawn(self._fetch, pair)
 
@@ -164,26 +198,66 @@ class BinanceSource:
         if not under_way:
             self._spawn(self._fetch, pair)
 
+    def follow(self, pairs: tuple[str, ...]) -> None:
+        """Follow these pairs from now on. What new ones need is fetched; their streams join connections that stand."""
+        gone = [pair for pair in self._pairs if pair not in pairs]
+        new = tuple(pair for pair in pairs if pair not in self._pairs)
+        self._pairs = pairs
+        for pair in gone:
+            self._wanted.pop(pair, None)
+            self._leave(pair)
+        if new and self._run.connected:
+            self._spawn(self._join)
+
     # --- start ------------------------------------------------------------------------------------------------------
 
     def _connect(self) -> None:
         self._say(MarketState.CONNECTING, f"connecting to {self._rest.url}")
-        rules = self._insist(self._load_rules, MarketState.UNREACHABLE)
-        listed = tuple(rule.pair for rule in rules)
-        for pair in self._pairs:
-            if pair not in listed:
-                log.warning("%s does not list %s: it stays without prices", self._rest.url, pair)
-        for pair in listed:
-            feed = PairFeed(
-                pair=pair, intervals=self._intervals, tell=self._tell, on_gap=self._on_gap, monotonic=self._monotonic
-            )
-            self._run.feeds[pair] = feed
-        self._in_parallel(self._load_history, self._run.feeds.values())
-        self._insist(partial(self._load_tickers, listed), MarketState.UNREACHABLE)
-        self._open_streams()
+        self._load_feeds(MarketState.UNREACHABLE)
+        self._open_streams(tuple(self._run.feeds.values()))
+        self._run.connected = True
+        self._join()  # what came to be followed meanwhile
         while True:
             gevent.sleep(RULES_SECONDS)
             self._insist(self._load_rules, None)
+
+    def _load_feeds(self, state: MarketState | None) -> tuple[PairFeed, ...]:
+        """Fetch rules, history and statistics of the pairs that have no feed yet; return their feeds."""
+        rules = self._insist(self._load_rules, state)
+        listed = {rule.pair for rule in rules}
+        feeds = []
+        for pair in self._pairs:
+            if pair not in listed:
+                log.warning("%s does not list %s: it stays without prices", self._rest.url, pair)
+            elif pair not in self._run.feeds:
+                feed = PairFeed(
+                    pair=pair,
+                    intervals=self._intervals,
+                    tell=self._tell,
+                    on_gap=self._on_gap,
+                    monotonic=self._monotonic,
+                )
+                self._run.feeds[pair] = feed
+                feeds.append(feed)
+        self._in_parallel(self._load_history, feeds)
+        self._insist(partial(self._load_tickers, tuple(feed.pair for feed in feeds)), state)
+        return tuple(feeds)
+
+    def _join(self) -> None:
+        """Begin to follow the pairs that have no feed yet, beside those that have one."""
+        if feeds := self._load_feeds(None):
+            self._open_streams(tuple(feed for feed in feeds if self._run.feeds.get(feed.pair) is feed))
+
+    def _leave(self, pair: str) -> None:
+        feed = self._run.feeds.pop(pair, None)
+        self._run.holes.pop(pair, None)
+        for group in self._run.groups:
+            if feed in group.feeds and group.streams is not None:
+                group.feeds.remove(feed)
+                group.streams.follow(self._streams_of(group.feeds))
+                if not group.feeds:
+                    group.streams.stop()
+        self._run.groups = [group for group in self._run.groups if group.feeds]
 
     def _load_rules(self) -> tuple[SymbolRules, ...]:
         self._read_clock()
@@ -192,54 +266,97 @@ class BinanceSource:
         return rules
 
     def _read_clock(self) -> None:
-        asked_ms = self._clock.now_ms()
-        server_ms = self._rest.server_time_ms()
-        self.offset_ms = server_ms - (asked_ms + self._clock.now_ms()) // 2
+        self._time.measure(self._rest.server_time_ms)
+        self._measured_at = self._monotonic()
         if abs(self.offset_ms) > CLOCK_WARNING_MS:
             log.warning("This machine's clock is %s ms behind the exchange's (negative: ahead)", self.offset_ms)
 
+    def _watch_clocks(self) -> None:
+        """Notice that the machine slept, or that its clock was set, and put everything right again."""
+        while True:
+            gevent.sleep(WATCH_SECONDS)
+            jump_ms = self._time.jump_ms()
+            if not jump_ms:
+                continue
+            if jump_ms < SLEPT_MS and self._monotonic() - self._measured_at < MEASURE_AGAIN_SECONDS:
+                continue  # a clock that was set back runs slowly for a while: once a minute is enough
+            log.warning("This machine's clock moved by %s ms against its own counter: asleep, or set", jump_ms)
+            if jump_ms >= SLEPT_MS:
+                for group in self._run.groups:
+                    if group.streams is not None:
+                        group.streams.cut(f"this machine slept, or its clock was set, {jump_ms // 1000} s ahead")
+            self._insist(self._read_clock, None)
+
     def _load_history(self, feed: PairFeed) -> None:
-        for interval in feed.intervals:
-            self._insist(partial(self._load_candles, feed, interval), MarketState.UNREACHABLE)
+        state = None if self._run.connected else MarketState.UNREACHABLE
+        for interval in feed.sent_intervals:
+            self._insist(partial(self._load_candles, feed, interval), state)
+        for interval in feed.built_intervals:
+            self._insist(partial(self._load_built, feed, interval), state)
 
     def _load_candles(self, feed: PairFeed, interval: str) -> None:
-        candles = self._rest.newest_klines(feed.pair, interval, min(self._history + 1, HISTORY_LIMIT))
-        now_ms, step = self._exchange_ms(), INTERVAL_MS[interval]
-        closed = tuple(candle for candle in candles if candle.open_ms + step <= now_ms)
+        candles = self._rest.newest_klines(feed.pair, interval, min(self._history + 2, HISTORY_LIMIT))
+        last_ms = catch_up.last_closed_ms(interval, self._time.now_ms())
+        closed = tuple(candle for candle in candles if candle.open_ms <= last_ms)
         if closed:
             feed.last_closed[interval] = closed[-1].open_ms
             self._tell(HistoryReceived(pair=feed.pair, interval=interval, candles=closed))
         for candle in candles[len(closed) :]:
             self._tell(CandleReceived(pair=feed.pair, interval=interval, candle=candle, closed=False))
 
+    def _load_built(self, feed: PairFeed, interval: str) -> None:
+        """Build the history of an interval that the exchange does not send from closed 1 m candles."""
+        last_ms = feed.last_closed.get("1m")
+        if last_ms is None:
+            return
+        step = INTERVAL_MS[interval]
+        start_ms = last_ms - last_ms % step - self._history * step
+        minutes = self._rest.klines(feed.pair, "1m", start_ms=max(0, start_ms), end_ms=last_ms)
+        if built := feed.begin_building(interval, minutes):
+            self._tell(HistoryReceived(pair=feed.pair, interval=interval, candles=built))
+
     def _load_tickers(self, pairs: tuple[str, ...]) -> None:
         for start in range(0, len(pairs), TICKERS_AT_ONCE):
             for ticker in self._rest.tickers(pairs[start : start + TICKERS_AT_ONCE]):
                 self._tell(TickerReceived(pair=ticker.symbol, ticker=wire.rest_ticker_of(ticker)))
 
-    def _open_streams(self) -> None:
-        kinds = ("depth20@100ms", "trade", "ticker", *(f"kline_{interval}" for interval in self._intervals))
-        names = tuple(f"{pair.lower()}@{kind}" for pair in self._run.feeds for kind in kinds)
-        for streams in groups_of(names):
-            pairs = dict.fromkeys(name.partition("@")[0].upper() for name in streams)
-            group = _Group(feeds=[self._run.feeds[pair] for pair in pairs])
-            group.streams = StreamGroup(
-                urls=self._stream_urls,
-                streams=streams,
-                on_data=self._on_data,
-                on_up=partial(self._on_up, group),
-                on_down=partial(self._on_down, group),
-                judge=partial(self._judge, group),
-                silence_seconds=self.stale_after_seconds,
-                random=self._random,
-                max_age_seconds=self._max_age_seconds,
-                monotonic=self._monotonic,
-            )
-            self._run.groups.append(group)
+    def _streams_of(self, feeds: Iterable[PairFeed]) -> tuple[str, ...]:
+        sent = tuple(f"kline_{interval}" for interval in self._intervals if interval not in BUILT_INTERVALS)
+        kinds = ("depth20@100ms", "trade", "ticker", *sent)
+        return tuple(f"{feed.pair.lower()}@{kind}" for feed in feeds for kind in kinds)
+
+    def _open_streams(self, feeds: tuple[PairFeed, ...]) -> None:
+        """Let connections that have room carry `feeds`, and make new ones for the others."""
+        waiting = list(feeds)
+        most = max(1, STREAMS_PER_CONNECTION // len(self._streams_of(feeds[:1]) or ("",)))  # pairs of a connection
         for group in self._run.groups:
-            if group.streams is not None:
-                self._say(MarketState.CONNECTING, f"connecting to {group.streams.url}")
-                group.streams.start()
+            if group.streams is not None and (room := most - len(group.feeds)) > 0 and waiting:
+                joining, waiting = waiting[:room], waiting[room:]
+                for feed in joining:
+                    feed.reconnected()
+                group.feeds += joining
+                group.streams.follow(self._streams_of(group.feeds))
+        for start in range(0, len(waiting), most):
+            self._new_group(waiting[start : start + most])
+
+    def _new_group(self, feeds: list[PairFeed]) -> None:
+        group = _Group(feeds=feeds)
+        group.streams = StreamGroup(
+            urls=self._stream_urls,
+            streams=self._streams_of(feeds),
+            on_data=self._on_data,
+            on_up=partial(self._on_up, group),
+            on_down=partial(self._on_down, group),
+            judge=partial(self._judge, group),
+            silence_seconds=self.stale_after_seconds,
+            random=self._random,
+            connections=self._connections,
+            max_age_seconds=self._max_age_seconds,
+            monotonic=self._monotonic,
+        )
+        self._run.groups.append(group)
+        self._say(MarketState.CONNECTING, f"connecting to {group.streams.url}")
+        group.streams.start()
 
     # --- streams ----------------------------------------------------------------------------------------------------
 
@@ -260,12 +377,12 @@ class BinanceSource:
                 feed.take_ticker(event)
 
     def _judge(self, group: _Group) -> str | None:
-        exchange_ms = self._exchange_ms()
+        exchange_ms = self._time.now_ms()
         for feed in group.feeds:
             if (fault := feed.fault(self.stale_after_seconds)) is not None:
                 return fault
-            if feed.is_candle_overdue(exchange_ms):
-                self._on_gap(feed)
+            if feed.is_candle_overdue(exchange_ms) and feed.pair not in self._run.asking:
+                self._spawn(self._fetch_overdue, feed)
         return None
 
     def _on_up(self, group: _Group) -> None:
@@ -303,7 +420,9 @@ class BinanceSource:
     def _say_live(self) -> None:
         if not self._run.catching_up and not self._run.repairing and all(group.flowing for group in self._run.groups):
             urls = dict.fromkeys(group.streams.url for group in self._run.groups if group.streams is not None)
-            self._say(MarketState.LIVE, f"live from {', '.join(urls)}")
+            holes = "".join(f"; {hole}" for hole in self._run.holes.values())
+            self._say(MarketState.LIVE, f"live from {', '.join(urls)}{holes}", at_once=holes != self._run.said_holes)
+            self._run.said_holes = holes
 
     def _on_gap(self, feed: PairFeed) -> None:
         if feed.pair not in self._run.repairing:
@@ -315,40 +434,83 @@ class BinanceSource:
         self._run.repairing.add(feed.pair)
         feed.hold()
         try:
-            trades, candles = self._fetch_missing(feed)
+            missing = self._fetch_missing(feed)
         finally:
             self._run.repairing.discard(feed.pair)
-        feed.release(trades, candles)
+        feed.release(*(missing or ((), [])))
+        if missing is None:
+            self._go_on_with_a_hole(feed)
         self._say_live()
 
-    def _fetch_missing(self, feed: PairFeed) -> tuple[tuple[PublicTrade, ...], list[tuple[str, Candle]]]:
+    def _fetch_overdue(self, feed: PairFeed) -> None:
+        """Fetch closed candles that the stream did not tell; nothing else waits for them."""
+        self._run.asking.add(feed.pair)
+        try:
+            feed.take_closed(self._missing_candles(feed))
+        except QuorumError as error:
+            log.warning("A candle of %s is overdue and cannot be fetched yet: %s", feed.pair, error)
+        finally:
+            self._run.asking.discard(feed.pair)
+
+    def _fetch_missing(self, feed: PairFeed) -> tuple[tuple[PublicTrade, ...], list[tuple[str, Candle]]] | None:
+        """Return what is missing; None when it could not be had for so long that live data must go on."""
         give_up = self._monotonic() + GIVE_UP_GAP_SECONDS
-        tries = lags = 0
+        tries, lags = 0, list(LAG_SECONDS)
         while True:
             try:
                 missing = self._missing_of(feed)
             except QuorumError as error:
                 if self._monotonic() > give_up:
                     log.error("What is missing of %s could not be fetched and is left out: %s", feed.pair, error)
-                    return (), []
+                    return None
                 tries += 1
                 wait = self._wait_seconds(tries, error)
                 self._say(MarketState.CATCHING_UP, f"fetching what was missed: {error}; {_again(wait)}")
-                gevent.sleep(wait)
+                gevent.sleep(min(wait, max(0.1, give_up - self._monotonic() + 0.1)))
                 continue
-            if not feed.lags(missing[0]) or lags == LAG_TRIES:
+            if not lags or not feed.lags(missing[0]):
                 return missing
-            lags += 1
-            gevent.sleep(LAG_SECONDS)
+            gevent.sleep(lags.pop(0))
 
-    def _missing_of(self, feed: PairFeed) -> tuple[tuple[PublicTrade, ...], list[tuple[str, Candle]]]:
-        candles = [
+    def _missing_candles(self, feed: PairFeed) -> list[tuple[str, Candle]]:
+        exchange_ms = self._time.now_ms()
+        return [
             (interval, candle)
             for interval, after_open_ms in feed.last_closed.items()
             for candle in catch_up.closed_candles_after(
-                self._rest, feed.pair, interval, after_open_ms=after_open_ms, exchange_ms=self._exchange_ms()
+                self._rest, feed.pair, interval, after_open_ms=after_open_ms, exchange_ms=exchange_ms
             )
         ]
+
+    def _go_on_with_a_hole(self, feed: PairFeed) -> None:
+        """Say what is missing, and fetch its candles as soon as they can be had."""
+        for interval, open_ms in feed.last_closed.items():
+            feed.last_closed[interval] = max(open_ms, catch_up.last_closed_ms(interval, self._time.now_ms()))
+        last = feed.last_trade
+        since = "" if last is None else f" before trade {last.trade_id}"
+        if feed.pair not in self._run.holes:
+            self._run.holes[feed.pair] = f"{feed.pair} has a hole{since}"
+            self._spawn(self._fill_candles, feed)
+
+    def _fill_candles(self, feed: PairFeed) -> None:
+        """Fill the holes of the candle series; trades that came too late are never told out of order."""
+        gevent.sleep(LONGEST_WAIT_SECONDS)
+        for interval in feed.sent_intervals:
+            self._insist(partial(self._tell_newest, feed.pair, interval), None)
+        for interval in feed.built_intervals:
+            self._insist(partial(self._load_built, feed, interval), None)
+        self._run.holes.pop(feed.pair, None)
+        log.info("The candles of %s are whole again", feed.pair)
+        self._say_live()
+
+    def _tell_newest(self, pair: str, interval: str) -> None:
+        candles = self._rest.newest_klines(pair, interval, min(self._history + 2, HISTORY_LIMIT))
+        last_ms = catch_up.last_closed_ms(interval, self._time.now_ms())
+        closed = tuple(candle for candle in candles if candle.open_ms <= last_ms)
+        self._tell(HistoryReceived(pair=pair, interval=interval, candles=closed))
+
+    def _missing_of(self, feed: PairFeed) -> tuple[tuple[PublicTrade, ...], list[tuple[str, Candle]]]:
+        candles = self._missing_candles(feed)
         last = feed.last_trade
         if last is None:
             return (), candles
@@ -356,10 +518,10 @@ class BinanceSource:
         return trades, candles
 
     def _fetch(self, pair: str) -> None:
-        while True:
-            asked = self._wanted[pair]
+        while (asked := self._wanted.get(pair)) is not None:
             trades, candles = self._insist(partial(self._missed, pair, asked), None)
-            wanted = self._wanted[pair]
+            if (wanted := self._wanted.get(pair)) is None:
+                return  # the pair is followed no longer
             if (wanted.since_ms, wanted.since_trade_id) == (asked.since_ms, asked.since_trade_id):
                 del self._wanted[pair]
                 fetched = TradesFetched(pair=pair, trades=trades, candles=candles, request_id=wanted.request_id)
@@ -372,7 +534,7 @@ class BinanceSource:
             pair,
             since_ms=wanted.since_ms,
             since_trade_id=wanted.since_trade_id,
-            exchange_ms=self._exchange_ms(),
+            exchange_ms=self._time.now_ms(),
         )
 
     # --- helpers ----------------------------------------------------------------------------------------------------
@@ -408,13 +570,11 @@ class BinanceSource:
         finally:
             pool.kill(block=False)
 
-    def _exchange_ms(self) -> int:
-        return self._clock.now_ms() + self.offset_ms
-
-    def _say(self, state: MarketState, message: str) -> None:
+    def _say(self, state: MarketState, message: str, *, at_once: bool = False) -> None:
         now = self._monotonic()
         same_state = self._said is not None and self._said[0] == state
-        if self._said != (state, message) and not (same_state and now - self._said_at < SAY_AGAIN_SECONDS):
+        soon = same_state and not at_once and now - self._said_at < SAY_AGAIN_SECONDS
+        if self._said != (state, message) and not soon:
             self._said, self._said_at = (state, message), now
             self._tell(SourceStatusChanged(state=state, message=message, at_ms=self._clock.now_ms()))
 

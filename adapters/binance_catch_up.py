@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 SINGLE_TRADES_SPAN_MS = 2 * 3_600_000  # farther back, candles of 1 m stand in for trades
 CANDLES_SPAN_MS = 30 * 86_400_000  # what happened before is left out
 MINUTE_MS = 60_000
+SETTLED_MS = 500  # a candle over REST is final when it has ended so long ago
 
 
 def closed_candles_after(
@@ -33,10 +34,16 @@ def closed_candles_after(
 ) -> tuple[Candle, ...]:
     """Return the closed candles that open after `after_open_ms`, oldest first. `exchange_ms`: the exchange's time."""
     step = INTERVAL_MS[interval]
-    last_open_ms = exchange_ms - exchange_ms % step - step
+    last_open_ms = last_closed_ms(interval, exchange_ms)
     if after_open_ms >= last_open_ms:
         return ()
     return tuple(rest.klines(pair, interval, start_ms=after_open_ms + step, end_ms=last_open_ms))
+
+
+def last_closed_ms(interval: str, exchange_ms: int) -> int:
+    """Return the open time of the newest candle of `interval` that is closed and settled at `exchange_ms`."""
+    step, settled_ms = INTERVAL_MS[interval], exchange_ms - SETTLED_MS
+    return settled_ms - settled_ms % step - step
 
 
 def trades_after(rest: BinanceRest, pair: str, *, last_id: int, last_ms: int) -> tuple[PublicTrade, ...]:

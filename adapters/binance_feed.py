@@ -1,14 +1,18 @@
 """One pair's live data: leaves out repeats, sees gaps, and holds everything back while a gap is being filled."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from heapq import merge
 
 from adapters import binance_wire as wire
-from domain.market import INTERVAL_MS, Candle, OrderBook, PublicTrade
+from domain.candles import CandleAggregator
+from domain.market import BUILT_INTERVALS, INTERVAL_MS, Candle, OrderBook, PublicTrade
 from domain.messages import BookReceived, CandleReceived, TickerReceived, TradeReceived
 
 HELD_LIMIT = 50_000  # messages; beyond it the gap is let be, so that memory stays bounded
-OVERDUE_MS = 15_000  # a candle that was not told to have closed by then is fetched
+OVERDUE_MS = 5_000  # a candle that was not told to have closed by then is fetched
+ASK_AGAIN_MS = 15_000
+OVERDUE_TIMES = 3  # fetched so often in a row, the stream itself is broken
 TICKER_SILENCE_SECONDS = 60.0
 
 
@@ -17,7 +21,7 @@ class PairFeed:
 
     Args:
         pair: e.g. BTCUSDT.
-        intervals: candle intervals that are followed.
+        intervals: candle intervals that are told; those that the exchange does not send are built from its 1 m candles.
         tell: takes the messages for the market actor, in order.
         on_gap: called when something is missing; the feed holds back until `release`.
         monotonic: seconds, for ages.
@@ -33,7 +37,8 @@ class PairFeed:
         monotonic: Callable[[], float],
     ) -> None:
         self.pair = pair
-        self.intervals = intervals
+        self.sent_intervals = tuple(interval for interval in intervals if interval not in BUILT_INTERVALS)
+        self.built_intervals = tuple(interval for interval in intervals if interval in BUILT_INTERVALS)
         self.last_trade: PublicTrade | None = None
         self.last_closed: dict[str, int] = {}  # interval -> open time of the last closed candle
         self.holding = False
@@ -41,15 +46,16 @@ class PairFeed:
         self._tell = tell
         self._on_gap = on_gap
         self._monotonic = monotonic
-        self._held: list[PublicTrade | CandleReceived] = []
+        self._held: list[TradeReceived | CandleReceived] = []
         self._held_book: BookReceived | None = None
         self._book: OrderBook | None = None
-        self._accept_gap = False
         self._depth_at = self._ticker_at = self._monotonic()
         self._ticker: wire.TickerEvent | None = None
         self._counted_id: int | None = None  # the last trade id that the exchange counts
         self._behind_since: float | None = None
         self._overdue_again_ms = 0
+        self._overdue_times = 0  # candles with trades that had to be fetched, since the stream last told one by itself
+        self._builders: dict[str, CandleAggregator] = {}
 
     # --- frames -----------------------------------------------------------------------------------------------------
 
@@ -58,15 +64,13 @@ class PairFeed:
         if self.last_trade is not None and trade.trade_id <= self.last_trade.trade_id:
             self.repeats += 1
             return
+        message = TradeReceived(pair=self.pair, trade=trade)
         if self.holding:
-            self._hold_back(trade)
-            return
-        if self.last_trade is not None and trade.trade_id > self.last_trade.trade_id + 1 and not self._accept_gap:
-            self.hold()
-            self._hold_back(trade)
-            self._on_gap(self)
-            return
-        self._pass_trade(TradeReceived(pair=self.pair, trade=trade))
+            self._hold_back(message)
+        elif self.last_trade is not None and trade.trade_id > self.last_trade.trade_id + 1:
+            self._hold_for(message)
+        else:
+            self._pass_trade(message)
 
     def take_candle(self, interval: str, candle: Candle, *, closed: bool) -> None:
         """Take one candle of the stream."""
@@ -75,16 +79,15 @@ class PairFeed:
         if last is not None and candle.open_ms <= last:
             self.repeats += 1
             return
+        if closed:
+            self._overdue_times = 0
         if self.holding:
             if closed:
                 self._hold_back(message)
-            return
-        if closed and last is not None and candle.open_ms > last + INTERVAL_MS[interval] and not self._accept_gap:
-            self.hold()
-            self._hold_back(message)
-            self._on_gap(self)
-            return
-        self._pass_candle(message)
+        elif closed and last is not None and candle.open_ms > last + INTERVAL_MS[interval]:
+            self._hold_for(message)
+        else:
+            self._pass_candle(message)
 
     def take_book(self, book: OrderBook) -> None:
         """Take one partial book of the stream."""
@@ -122,28 +125,47 @@ class PairFeed:
         """Begin to judge freshness anew; a new connection may also count book updates anew."""
         self._depth_at = self._ticker_at = self._monotonic()
         self._behind_since = None
+        self._overdue_times = 0
         self._book = None
 
     def lags(self, fetched: tuple[PublicTrade, ...]) -> bool:
-        """Return whether there still is a hole between what was fetched and what is held back."""
-        first = next((item.trade_id for item in self._held if isinstance(item, PublicTrade)), None)
+        """Return whether a trade is missing between what was fetched and what is held back, or among the latter."""
         newest = fetched[-1] if fetched else self.last_trade
-        return first is not None and newest is not None and first > newest.trade_id + 1
+        if newest is None:
+            return False
+        expected = newest.trade_id + 1
+        for trade_id in self._held_ids(above=newest.trade_id):
+            if trade_id != expected:
+                return True
+            expected += 1
+        return False
 
     def release(self, trades: Iterable[PublicTrade], candles: Iterable[tuple[str, Candle]]) -> None:
-        """Tell what was fetched (closed candles with their interval), in order, then what was held back; go on."""
-        self._tell_fetched(trades, candles)
+        """Tell what was fetched (closed candles with their interval) and what was held back, in order; go on.
+
+        Trades go by their ids, whatever order they came in. What is missing now does not exist, or cannot be had.
+        """
         held, self._held = self._held, []
         book, self._held_book = self._held_book, None
-        self.holding, self._accept_gap = False, True  # what is missing now does not exist, or cannot be had
-        for item in held:
-            if isinstance(item, PublicTrade):
-                self.take_trade(item)
-            else:
-                self.take_candle(item.interval, item.candle, closed=True)
-        self._accept_gap = False
+        self.holding = False
+        self._tell_in_order([*self._caught_up(trades, candles), *held])
         if book is not None:
             self._tell(book)
+
+    def take_closed(self, candles: Iterable[tuple[str, Candle]]) -> None:
+        """Take overdue candles that were fetched. While it holds, whoever fills the gap fetches them."""
+        fetched = tuple(candles)
+        self._overdue_times += any(candle.volume > 0 for _, candle in fetched)
+        if not self.holding:
+            self._tell_in_order([*self._caught_up((), fetched)])
+
+    # --- candles that the exchange does not send --------------------------------------------------------------------
+
+    def begin_building(self, interval: str, minutes: Iterable[Candle]) -> tuple[Candle, ...]:
+        """Build candles of `interval` from closed 1 m candles, oldest first; later ones are built as minutes close."""
+        builder = CandleAggregator(part_ms=INTERVAL_MS["1m"], interval_ms=INTERVAL_MS[interval])
+        self._builders[interval] = builder
+        return tuple(built for minute in minutes if (built := builder.add(minute)) is not None)
 
     # --- freshness --------------------------------------------------------------------------------------------------
 
@@ -155,19 +177,25 @@ class PairFeed:
             return f"no order book of {self.pair} for {depth_age:.0f} s"
         if self._behind_since is not None and now - self._behind_since > stale_seconds:
             return f"no trades of {self.pair} for {now - self._behind_since:.0f} s, though there were some"
+        if self._overdue_times >= OVERDUE_TIMES:
+            return f"no closed candles of {self.pair}"
         if ticker_age > max(stale_seconds, TICKER_SILENCE_SECONDS):
             return f"no 24 h statistics of {self.pair} for {ticker_age:.0f} s"
         return None
 
     def is_candle_overdue(self, exchange_ms: int) -> bool:
-        """Return whether a candle should have been told to be closed by now; True at most every 15 s."""
+        """Return whether a candle should have been told to be closed by now; True at most every 15 s.
+
+        Args:
+            exchange_ms: the exchange's time.
+        """
         overdue = not self.holding and any(
             exchange_ms > open_ms + 2 * INTERVAL_MS[interval] + OVERDUE_MS
             for interval, open_ms in self.last_closed.items()
         )
         if not overdue or exchange_ms < self._overdue_again_ms:
             return False
-        self._overdue_again_ms = exchange_ms + OVERDUE_MS
+        self._overdue_again_ms = exchange_ms + ASK_AGAIN_MS
         return True
 
     # --- helpers ----------------------------------------------------------------------------------------------------
@@ -179,29 +207,40 @@ class PairFeed:
         best = (self._book.bids[0], self._book.asks[0])
         return best == ((self._ticker.b, self._ticker.B), (self._ticker.a, self._ticker.A))
 
-    def _tell_fetched(self, trades: Iterable[PublicTrade], candles: Iterable[tuple[str, Candle]]) -> None:
-        """Tell trades and closed candles in the order in which they happened."""
-        printed: list[tuple[int, TradeReceived | CandleReceived]] = [
-            (trade.traded_ms, TradeReceived(pair=self.pair, trade=trade, catch_up=True)) for trade in trades
-        ]
-        closed: list[tuple[int, TradeReceived | CandleReceived]] = [
-            (
-                candle.open_ms + INTERVAL_MS[interval],
-                CandleReceived(pair=self.pair, interval=interval, candle=candle, closed=True, catch_up=True),
-            )
-            for interval, candle in candles
-        ]
-        closed.sort(key=lambda entry: entry[0])
-        for _, message in merge(printed, closed, key=lambda entry: entry[0]):
+    def _caught_up(
+        self, trades: Iterable[PublicTrade], candles: Iterable[tuple[str, Candle]]
+    ) -> Iterator[TradeReceived | CandleReceived]:
+        for trade in trades:
+            yield TradeReceived(pair=self.pair, trade=trade, catch_up=True)
+        for interval, candle in candles:
+            yield CandleReceived(pair=self.pair, interval=interval, candle=candle, closed=True, catch_up=True)
+
+    def _tell_in_order(self, messages: list[TradeReceived | CandleReceived]) -> None:
+        """Tell trades by id and closed candles by their end; a candle comes before the trades of the next one."""
+        trades = [message for message in messages if isinstance(message, TradeReceived)]
+        closed = [message for message in messages if isinstance(message, CandleReceived)]
+        by_id: list[TradeReceived | CandleReceived] = [*sorted(trades, key=lambda message: message.trade.trade_id)]
+        by_end: list[TradeReceived | CandleReceived] = [*sorted(closed, key=_happened_ms)]
+        for message in merge(by_end, by_id, key=_happened_ms):
             if isinstance(message, TradeReceived):
                 if self.last_trade is None or message.trade.trade_id > self.last_trade.trade_id:
                     self._pass_trade(message)
             elif message.candle.open_ms > self.last_closed.get(message.interval, -1):
                 self._pass_candle(message)
 
-    def _hold_back(self, item: PublicTrade | CandleReceived) -> None:
+    def _hold_for(self, message: TradeReceived | CandleReceived) -> None:
+        """Hold everything back: something is missing before `message`."""
+        self.hold()
+        self._hold_back(message)
+        self._on_gap(self)
+
+    def _hold_back(self, message: TradeReceived | CandleReceived) -> None:
         if len(self._held) < HELD_LIMIT:
-            self._held.append(item)
+            self._held.append(message)
+
+    def _held_ids(self, *, above: int) -> list[int]:
+        ids = {item.trade.trade_id for item in self._held if isinstance(item, TradeReceived)}
+        return sorted(trade_id for trade_id in ids if trade_id > above)
 
     def _pass_trade(self, message: TradeReceived) -> None:
         self.last_trade = message.trade
@@ -212,3 +251,15 @@ class PairFeed:
         if message.closed:
             self.last_closed[message.interval] = message.candle.open_ms
         self._tell(message)
+        if message.interval != "1m":
+            return
+        for interval, builder in self._builders.items():
+            candle = builder.add(message.candle) if message.closed else builder.open_with(message.candle)
+            if candle is not None:
+                self._tell(replace(message, interval=interval, candle=candle))
+
+
+def _happened_ms(message: TradeReceived | CandleReceived) -> int:
+    if isinstance(message, TradeReceived):
+        return message.trade.traded_ms
+    return message.candle.open_ms + INTERVAL_MS[message.interval]

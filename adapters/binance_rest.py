@@ -1,7 +1,8 @@
 """Binance's public market data over REST: one pooled session, several base URLs, one weight governor, bounded waits."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import gevent
@@ -18,9 +19,11 @@ from domain.market import INTERVAL_MS, Candle
 PAGE = 1000  # the most rows Binance gives in one answer
 MAX_BODY_BYTES = 64 * 2**20  # exchangeInfo of all pairs is about 20 MiB
 INVALID_SYMBOL = -1121
+BLOCKED_SECONDS = 3600.0  # an address that does not serve this location is not asked again for so long
 _BLOCKED = {401, 403, 407, 409}  # this host does not want us: another may
 _TOO_MANY = {418, 429}
 _WEIGHTS = {"time": 1, "exchangeInfo": 20, "klines": 2, "trades": 25, "historicalTrades": 25, "aggTrades": 4}
+_DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50))
 
 T = TypeVar("T")
 
@@ -50,6 +53,7 @@ class BinanceRest:
         governor: WeightGovernor,
         timeout_seconds: float = 5.0,
         session: requests.Session | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if not urls:
             raise ValueError("urls must hold at least one base URL, was empty")
@@ -58,6 +62,8 @@ class BinanceRest:
         self._governor = governor
         self._timeout_seconds = timeout_seconds
         self._session = session or _session()
+        self._monotonic = monotonic
+        self._blocked_until: dict[str, float] = {}
 
     @property
     def url(self) -> str:
@@ -96,6 +102,11 @@ class BinanceRest:
                 return
             start_ms = page[-1].open_ms + INTERVAL_MS[interval]
 
+    def depth(self, pair: str, limit: int) -> wire.Depth:
+        """Return the best `limit` (1..5000) levels of both sides of the book, and the update id they reflect."""
+        weight = next((weight for most, weight in _DEPTH_WEIGHTS if limit <= most), 250)
+        return self._get("depth", {"symbol": pair, "limit": min(limit, 5000)}, wire.Depth, weight=weight)
+
     def newest_trades(self, pair: str) -> list[wire.RestTrade]:
         """Return the newest 1000 trades, oldest first."""
         return self._get("trades", {"symbol": pair, "limit": PAGE}, list[wire.RestTrade])
@@ -133,8 +144,8 @@ class BinanceRest:
     def _get(self, name: str, query: Mapping[str, str | int], kind: type[T], *, weight: int = 0) -> T:
         """Ask one base URL after the other."""
         faults = []
-        for _ in self._urls:
-            url = self._urls[self._at]
+        for url in self._usable():
+            self._at = self._urls.index(url)
             self._governor.acquire(weight or _WEIGHTS[name])
             try:
                 return msgspec.json.decode(self._ask(url, name, query), type=kind)
@@ -142,8 +153,17 @@ class BinanceRest:
                 faults.append(f"{url} ({fault})")
             except msgspec.MsgspecError as error:
                 faults.append(f"{url} (unusable answer: {error})")
-            self._at = (self._at + 1) % len(self._urls)
+        self._at = (self._at + 1) % len(self._urls)
         raise SourceUnavailable(f"cannot reach {', '.join(faults)}")
+
+    def _usable(self) -> tuple[str, ...]:
+        """Return the addresses to ask, the current one first: those that do not serve this location only if all do not.
+
+        Where none is left, they are asked all the same: the machine may have moved to another network.
+        """
+        now = self._monotonic()
+        in_turn = self._urls[self._at :] + self._urls[: self._at]
+        return tuple(url for url in in_turn if self._blocked_until.get(url, 0.0) <= now) or in_turn
 
     def _ask(self, url: str, name: str, query: Mapping[str, str | int]) -> bytes:
         """Return the body of a good answer. The plain Timeout bounds the whole call, however slowly bytes drip in."""
@@ -183,6 +203,7 @@ class BinanceRest:
             self._governor.block(seconds)
             raise SourceUnavailable(f"{url} asks us to wait {seconds:g} s (HTTP {status})", retry_after_seconds=seconds)
         if status == 451:
+            self._blocked_until[url] = self._monotonic() + BLOCKED_SECONDS
             raise _NextUrl("HTTP 451: it does not serve this location")
         code, reason = _error_body(body)
         if status in _BLOCKED or status >= 500 or 300 <= status < 400 or not code:

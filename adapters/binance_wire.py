@@ -167,6 +167,8 @@ class StreamFrame(msgspec.Struct):
     data: msgspec.Raw = msgspec.Raw(b"")
     e: str = ""
     error: msgspec.Raw = msgspec.Raw(b"")
+    id: int | None = None
+    code: int | None = None
 
 
 def book_of(depth: Depth, received_ms: int) -> OrderBook:

@@ -171,6 +171,14 @@ class CandleAggregator:
         bar, self._bar, self._count = self._bar, None, 0
         return bar
 
+    def open_with(self, part: Candle) -> Candle | None:
+        """Return the coarse candle so far with `part`, which is not closed yet; None where a part is missing."""
+        if part.open_ms % self._interval_ms == 0:
+            return part
+        if self._bar is None or part.open_ms != self._next_ms:
+            return None
+        return joined(self._bar, part)
+
 
 class CandleBuilder:
     """Builds candles from trades, given in order. The first candle is left out: its beginning was not seen.

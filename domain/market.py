@@ -102,6 +102,14 @@ class Quote:
     stale: bool = False
 
 
+# Candles that Binance does not send: they are built from its 1 m candles.
+BUILT_INTERVALS: dict[str, int] = {
+    "2m": 120_000,
+    "10m": 600_000,
+    "20m": 1_200_000,
+    "45m": 2_700_000,
+    "3h": 10_800_000,
+}
 INTERVAL_MS: dict[str, int] = {
     "1s": 1_000,
     "1m": 60_000,
@@ -116,4 +124,5 @@ INTERVAL_MS: dict[str, int] = {
     "8h": 28_800_000,
     "12h": 43_200_000,
     "1d": 86_400_000,
+    **BUILT_INTERVALS,
 }

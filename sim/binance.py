@@ -7,7 +7,7 @@ from typing import Any
 from sim import wire
 from sim.book import DEPTH, GRID_MS
 from sim.candles import INTERVALS, LISTED_MS
-from sim.faults import Fault, Faults
+from sim.faults import REFUSE, Fault, Faults
 from sim.http import Answer, Request, json_answer
 from sim.market import PairMarket, SimulatedMarket
 from sim.paths import MINUTE_MS
@@ -171,8 +171,9 @@ class BinanceRest:
             403: (0, "Forbidden"),
             504: (-1007, "Timeout waiting for response from backend server. Send status unknown; execution unknown."),
         }
-        code, text = texts.get(fault.status, (-1000, "An unknown error occurred while processing the request."))
-        return self._refuse(ApiError(code, text, fault.status))
+        status = 503 if fault.kind == REFUSE and fault.status == 500 else fault.status
+        code, text = texts.get(status, (-1000, "An unknown error occurred while processing the request."))
+        return self._refuse(ApiError(code, text, status))
 
     def _refuse(self, error: ApiError) -> Answer:
         headers = self._weight_headers()

@@ -32,8 +32,8 @@ class Fault:
         malformed  answers the first half of the body
     Stream kinds, for streams (`btcusdt@trade`) whose name contains `where`; on="stream":
         drop       cuts the connections that are subscribed to one, once, at once
-        shutdown   announces serverShutdown to them, then cuts
-        refuse     refuses new connections with 503
+        shutdown   announces serverShutdown to them, and cuts `seconds` later
+        refuse     refuses new connections with `status` (500 stands for 503) and Retry-After `retry_after`
         silence    sends nothing; the connection and its pings stay
         no_ping    sends no ping
         reorder    swaps each two messages

@@ -91,6 +91,10 @@ class Site:
         except Dropped:
             environ["sim.cut"]()
             return []
+        return self.send(answer, environ, start_response)
+
+    def send(self, answer: Answer, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Send one answer."""
         headers = [("Content-Type", answer.content_type), *answer.headers]
         if answer.chunks is None:
             headers.append(("Content-Length", str(len(answer.body))))

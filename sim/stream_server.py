@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import deque
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -35,6 +36,7 @@ MESSAGES_PER_SECOND = 5  # from a client
 PING_SECONDS = 20.0
 PONG_SECONDS = 60.0
 MAX_AGE_SECONDS = 86_400.0
+CONNECTIONS, CONNECTIONS_SECONDS = 300, 300.0  # of one address
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 logger = logging.getLogger("sim.streams")
 
@@ -73,6 +75,7 @@ class StreamServer:
         self._max_age_seconds = max_age_seconds
         self._channels: dict[str, _Channel] = {}
         self._sessions: dict[Session, None] = {}
+        self._connected: deque[float] = deque()  # when connections were asked for
         self._pump: gevent.Greenlet[[], None] | None = None
         faults.listen(self._on_fault)
 
@@ -89,8 +92,22 @@ class StreamServer:
     def refuses(self, handler: SimHandler) -> bool:
         """Return whether an upgrade is refused (pywsgi's `pre_start_hook`): then the site answers as plain HTTP."""
         path = handler.environ.get("PATH_INFO") or ""
+        if not owns(path):
+            return True
         subject = f"{path}?{handler.environ.get('QUERY_STRING') or ''}"
-        return not owns(path) or self._faults.take("stream", (REFUSE,), subject) is not None
+        fault = self._faults.take("stream", (REFUSE,), subject)
+        if fault is None and self._is_too_often():
+            fault = Fault(kind=REFUSE, on="stream", status=429, retry_after=round(CONNECTIONS_SECONDS))
+        handler.environ["sim.refused"] = fault
+        return fault is not None
+
+    def _is_too_often(self) -> bool:
+        """Count one connection; on loopback all clients are one address."""
+        now = time.monotonic()
+        while self._connected and self._connected[0] <= now - CONNECTIONS_SECONDS:
+            self._connected.popleft()
+        self._connected.append(now)
+        return len(self._connected) > CONNECTIONS
 
     def serve(self, ws: SimWebSocket, environ: dict[str, Any]) -> None:
         """Serve one connection until it ends; runs in the connection's own greenlet."""
@@ -237,7 +254,7 @@ class StreamServer:
                 continue
             if fault.kind == SHUTDOWN:
                 session.send(_shutdown_frame(session, self._now_ms()))
-                session.close(1001)
+                gevent.spawn_later(fault.seconds, session.close, 1001)
             else:
                 session.cut()
 

@@ -157,6 +157,9 @@ class World:
 
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         socket = environ.get("wsgi.websocket")
+        refused = environ.get("sim.refused")
+        if refused is not None:
+            return self._site.send(self.rest.refusal(refused), environ, start_response)
         if socket is None:
             return self._site(environ, start_response)
         self.streams.serve(socket, environ)

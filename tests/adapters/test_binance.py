@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 import gevent
@@ -25,6 +25,7 @@ from domain.messages import (
 )
 from sim.faults import Fault
 from sim.world import World
+from tests.adapters.waiting import eventually
 
 PAIRS = ("BTCUSDT", "ETHUSDT")
 DEAD_REST, DEAD_STREAM = "http://127.0.0.1:9", "ws://127.0.0.1:9"
@@ -43,14 +44,13 @@ class Connection:
         self.peers = peers
         self.source = BinanceSource(
             pairs=pairs,
-            intervals=("1m", "1h"),
             rest_urls=rest,
             stream_urls=streams,
             governor=WeightGovernor(weight_per_minute=6000),
             peers=peers,
             clock=SystemClock(),
             history=50,
-            **({"stale_after_seconds": 2} | options),
+            **({"stale_after_seconds": 2, "intervals": ("1m", "1h")} | options),
         )
 
     def told(self, kind: type) -> list:
@@ -72,14 +72,6 @@ class Connection:
 
     def forget(self) -> None:
         self.peers.sent.clear()
-
-
-def eventually(holds: Callable[[], object], seconds: float = 15.0) -> None:
-    """Wait for `holds`, in real time: sockets are real here."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not happen in time"
-        gevent.sleep(0.02)
 
 
 @contextlib.contextmanager
@@ -266,3 +258,94 @@ def test_a_skewed_clock_is_measured_and_only_closed_candles_are_history(peers, w
         newest = max(told.candles[-1].open_ms for told in made.told(HistoryReceived) if told.interval == "1m")
         assert newest + 60_000 <= time.time() * 1000 + 90_000
         assert newest + 120_000 > time.time() * 1000 + 85_000
+
+
+class MovedClock(SystemClock):
+    """A wall clock that a test sets ahead: what a sleeping machine's clock looks like when it wakes."""
+
+    ahead_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.ahead_ms
+
+
+def test_a_machine_that_wakes_up_connects_anew_and_fills_the_gap(peers, world: World, monkeypatch):
+    monkeypatch.setattr(MovedClock, "ahead_ms", 0)
+    monkeypatch.setattr("tests.adapters.test_binance.SystemClock", MovedClock)
+    with connected(peers, world, stale_after_seconds=60) as made:
+        before = made.source.offset_ms
+        monkeypatch.setattr(MovedClock, "ahead_ms", 600_000)
+        eventually(lambda: MarketState.RECONNECTING in made.states())
+        stale = next(told for told in made.told(SourceStatusChanged) if told.state is MarketState.STALE)
+        assert "this machine slept, or its clock was set, 600 s ahead" in stale.message
+        eventually(lambda: made.states()[-1] is MarketState.LIVE)
+        eventually(lambda: abs(made.source.offset_ms - before + 600_000) < 5_000)
+        known = len(made.trade_ids())
+        eventually(lambda: len(made.trade_ids()) > known + 2)
+        made.assert_nothing_is_lost_or_doubled()
+        now_ms = time.time() * 1000
+        closed = [told for told in made.told(CandleReceived) if told.closed]
+        assert all(told.candle.open_ms + 60_000 <= now_ms for told in closed)  # no open candle taken for a closed one
+
+
+def test_pairs_are_added_and_let_go_while_it_runs(peers, world: World):
+    with connected(peers, world) as made:
+        (session,) = world.streams._sessions
+        made.source.follow(("BTCUSDT", "ETHUSDT", "SOLUSDT", "NOSUCHUSDT"))
+        eventually(lambda: made.trade_ids("SOLUSDT") and "solusdt@kline_1h" in session.streams)
+        eventually(lambda: "SOLUSDT" in {told.pair for told in made.told(BookReceived)})
+        assert {told.interval for told in made.told(HistoryReceived) if told.pair == "SOLUSDT"} == {"1m", "1h"}
+        assert [rule.pair for rule in made.told(RulesReceived)[-1].rules] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+        made.source.follow(("ETHUSDT", "SOLUSDT"))
+        eventually(lambda: not any(name.startswith("btcusdt") for name in session.streams))
+        made.forget()
+        eventually(lambda: made.trade_ids("SOLUSDT") and made.trade_ids("ETHUSDT"))
+        assert made.trade_ids("BTCUSDT") == []
+        assert set(world.streams._sessions) == {session}  # nobody was disconnected
+        assert not {MarketState.RECONNECTING, MarketState.UNREACHABLE} & set(made.states())
+
+
+def test_more_pairs_than_a_connection_carries_get_another(peers, world: World, monkeypatch):
+    monkeypatch.setattr(binance, "STREAMS_PER_CONNECTION", 10)  # 5 streams each
+    with connected(peers, world) as made:
+        made.source.follow((*PAIRS, "SOLUSDT"))
+        eventually(lambda: made.trade_ids("SOLUSDT"))
+        assert len(world.streams._sessions) == 2
+        made.source.follow(PAIRS)
+        eventually(lambda: len(world.streams._sessions) == 1)
+        eventually(lambda: made.states()[-1] is MarketState.LIVE)
+
+
+def test_an_interval_that_the_exchange_does_not_send_is_built_from_minutes(peers, world: World):
+    made = Connection(peers, rest=(world.rest_url,), streams=(world.stream_url,), intervals=("1m", "10m"))
+    made.source.start()
+    try:
+        eventually(lambda: made.states()[-1:] == [MarketState.LIVE])
+    finally:
+        made.source.stop()
+    (built,) = (
+        told.candles for told in made.told(HistoryReceived) if told.pair == "BTCUSDT" and told.interval == "10m"
+    )
+    candles, text = world.market.pair("BTCUSDT").candles, world.market.pair("BTCUSDT").listing
+    assert len(built) >= 49
+    for bar in built:
+        truth = [candles.at("5m", bar.open_ms + part, bar.open_ms + part + 299_999) for part in (0, 300_000)]
+        assert str(bar.open) == text.price_text(truth[0].open)
+        assert str(bar.high) == text.price_text(max(part.high for part in truth))
+        assert str(bar.volume) == text.quantity_text(sum(part.volume for part in truth))
+
+
+def test_a_hole_that_cannot_be_fetched_is_named_and_its_candles_come_later(peers, world: World, monkeypatch):
+    monkeypatch.setattr(binance, "GIVE_UP_GAP_SECONDS", 0.3)
+    monkeypatch.setattr(binance, "LONGEST_WAIT_SECONDS", 0.5)
+    with connected(peers, world) as made:
+        world.faults.add(Fault(kind="status", status=500))
+        world.faults.add(Fault(kind="drop", on="stream"))
+        eventually(lambda: MarketState.CATCHING_UP in made.states())
+        eventually(lambda: made.states()[-1] is MarketState.LIVE)
+        assert "BTCUSDT has a hole before trade" in made.told(SourceStatusChanged)[-1].message
+        made.forget()
+        world.faults.clear()
+        eventually(lambda: {told.pair for told in made.told(HistoryReceived)} == set(PAIRS))
+        eventually(lambda: made.told(SourceStatusChanged) and "hole" not in made.told(SourceStatusChanged)[-1].message)
+        assert made.states()[-1] is MarketState.LIVE

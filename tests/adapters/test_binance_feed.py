@@ -1,5 +1,6 @@
 """One pair's feed: repeats, gaps, holding back, freshness."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -113,7 +114,7 @@ def test_what_was_missed_is_told_in_the_order_in_which_it_happened(feed: Feed):
         told.trade.trade_id if isinstance(told, TradeReceived) else (told.interval, told.candle.open_ms // MINUTE)
         for told in feed.told[1:]
     ]
-    assert order == [2, 3, ("1m", 1), 4, ("1m", 2), ("1h", 0)]
+    assert order == [2, ("1m", 1), 3, 4, ("1m", 2), ("1h", 0)]  # trade 3 is the first of the second minute
 
 
 def test_an_id_that_does_not_exist_is_let_be_after_it_was_asked_for(feed: Feed):
@@ -188,10 +189,64 @@ def test_a_new_connection_is_judged_anew(feed: Feed):
 
 def test_an_overdue_candle_is_asked_for_every_quarter_of_a_minute(feed: Feed):
     feed.take_candle("1m", candle(1), closed=True)
-    assert not feed.is_candle_overdue(3 * MINUTE + 15_000)
-    assert feed.is_candle_overdue(3 * MINUTE + 15_001)
+    assert not feed.is_candle_overdue(3 * MINUTE + 5_000)
+    assert feed.is_candle_overdue(3 * MINUTE + 5_001)
     assert not feed.is_candle_overdue(3 * MINUTE + 20_000)
-    assert feed.is_candle_overdue(3 * MINUTE + 31_000)
+    assert feed.is_candle_overdue(3 * MINUTE + 21_000)
+
+
+def test_a_candle_stream_that_tells_no_closed_ones_is_a_fault(feed: Feed):
+    feed.take_candle("1m", candle(1), closed=True)
+    for minute in (2, 3, 4):
+        assert feed.fault(1000) is None
+        assert feed.is_candle_overdue((minute + 1) * MINUTE + 16_000)
+        feed.take_closed([("1m", candle(minute))])
+    assert feed.candles()[1:] == [("1m", minute, True) for minute in (2, 3, 4)]
+    assert feed.fault(1000) == "no closed candles of BTCUSDT"
+    feed.take_candle("1m", candle(5), closed=True)
+    assert feed.fault(1000) is None
+
+
+def test_candles_without_trades_do_not_accuse_the_stream(feed: Feed):
+    feed.take_candle("1m", candle(1), closed=True)
+    for minute in (2, 3, 4, 5):
+        assert feed.is_candle_overdue((minute + 1) * MINUTE + 16_000)
+        feed.take_closed([("1m", replace(candle(minute), volume=D(0)))])
+    assert feed.fault(1000) is None
+
+
+def test_trades_that_came_in_disorder_while_it_held_are_all_told(feed: Feed):
+    feed.take_trade(trade(1))
+    for trade_id in (4, 7, 6, 5, 7):
+        feed.take_trade(trade(trade_id))
+    assert not feed.lags((trade(2), trade(3)))
+    feed.release((trade(2), trade(3)), [])
+    assert feed.trades() == [(1, False), (2, True), (3, True), (4, False), (5, False), (6, False), (7, False)]
+
+
+def test_a_trade_missing_among_those_held_back_is_fetched_too(feed: Feed):
+    feed.take_trade(trade(1))
+    for trade_id in (3, 5):
+        feed.take_trade(trade(trade_id))
+    assert feed.lags((trade(2),))
+    assert feed.lags((trade(2), trade(3)))
+    assert not feed.lags((trade(2), trade(3), trade(4)))
+
+
+def test_candles_that_the_exchange_does_not_send_are_built_from_minutes():
+    told: list[CandleReceived] = []
+    feed = PairFeed(
+        pair="BTCUSDT", intervals=("1m", "2m"), tell=told.append, on_gap=lambda _: None, monotonic=lambda: 0.0
+    )
+    assert feed.sent_intervals == ("1m",)
+    assert [bar.open_ms // MINUTE for bar in feed.begin_building("2m", map(candle, range(1, 5)))] == [2]
+    feed.last_closed["1m"] = 4 * MINUTE
+    feed.take_candle("1m", candle(5), closed=False)
+    feed.take_candle("1m", candle(5), closed=True)
+    feed.take_candle("1m", candle(6), closed=False)
+    built = [(each.candle.open_ms // MINUTE, int(each.candle.volume), each.closed) for each in told[1::2]]
+    assert [each.interval for each in told] == ["1m", "2m"] * 3
+    assert built == [(4, 2, False), (4, 2, True), (6, 1, False)]
 
 
 def test_tickers_pass_even_while_it_holds(feed: Feed):

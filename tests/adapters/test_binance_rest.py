@@ -155,6 +155,43 @@ def test_when_the_exchange_asks_to_wait_nothing_more_is_sent(world: World, statu
     assert asked.url == world.rest_url  # a ban is for our address: another of their hosts is no way around it
 
 
+def test_an_address_that_does_not_serve_this_location_is_not_asked_again_for_an_hour(world: World):
+    now = 0.0
+    with World(seed=3) as blocked:
+        blocked.faults.add(Fault(kind="status", status=451))
+        asked = BinanceRest(
+            urls=(blocked.rest_url, world.rest_url),
+            governor=WeightGovernor(weight_per_minute=6000),
+            monotonic=lambda: now,
+        )
+        assert asked.server_time_ms() > 0
+        blocked.faults.clear()
+        world.faults.add(Fault(kind="status", status=500, times=1))
+        with pytest.raises(SourceUnavailable) as error:
+            asked.server_time_ms()
+        assert blocked.rest_url not in str(error.value)
+        now = 3601.0
+        world.faults.add(Fault(kind="status", status=500))
+        assert asked.server_time_ms() > 0
+        assert asked.url == blocked.rest_url
+
+
+def test_the_only_address_is_asked_although_it_did_not_serve_this_location(world: World):
+    asked = rest(world.rest_url)
+    world.faults.add(Fault(kind="status", status=451, times=1))
+    with pytest.raises(SourceUnavailable, match="451"):
+        asked.server_time_ms()
+    assert asked.server_time_ms() > 0
+
+
+@pytest.mark.parametrize(("limit", "weight"), [(20, 5), (500, 25), (1000, 50), (5000, 250)])
+def test_a_depth_snapshot_costs_what_the_exchange_says(world: World, limit: int, weight: int):
+    governor = WeightGovernor(weight_per_minute=6000)
+    depth = BinanceRest(urls=(world.rest_url,), governor=governor).depth("BTCUSDT", limit)
+    assert len(depth.bids) == len(depth.asks) == min(limit, 400)  # as deep as the simulated book is
+    assert governor.used() == weight
+
+
 def test_a_refusal_carries_the_exchanges_code(world: World):
     with pytest.raises(RequestRefused, match="Invalid symbol") as error:
         rest(world.rest_url).newest_trades("NOSUCHUSDT")

@@ -7,6 +7,7 @@ import pytest
 import requests
 import websocket
 
+from sim import stream_server
 from sim.faults import Fault, Faults, fault_from_json
 from sim.world import World
 
@@ -144,10 +145,29 @@ def test_dropped_connections(fast_world, connect):
 
 def test_an_announced_shutdown(fast_world, connect):
     raw, combined = connect(fast_world), connect(fast_world, "/stream?streams=btcusdt@trade")
-    control(fast_world, kind="shutdown", on="stream")
+    control(fast_world, kind="shutdown", on="stream", seconds=0)
     last = [json.loads(text) for text in iter(raw.recv, "")][-1]
     assert last["e"] == "serverShutdown"
     assert [json.loads(text) for text in iter(combined.recv, "")][-1]["stream"] == "!serverShutdown"
+
+
+def test_a_refused_connection_is_answered_as_the_fault_says(still_world, connect):
+    for status, wait in ((451, None), (429, "7"), (503, None)):
+        still_world.faults.add(
+            Fault(kind="refuse", on="stream", times=1, status=status, retry_after=int(wait) if wait else None)
+        )
+        with pytest.raises(websocket.WebSocketBadStatusException) as error:
+            connect(still_world)
+        assert error.value.status_code == status
+        assert error.value.resp_headers.get("retry-after") == wait
+
+
+def test_who_connects_too_often_is_refused(still_world, connect, monkeypatch):
+    monkeypatch.setattr(stream_server, "CONNECTIONS", 2)
+    connect(still_world)
+    connect(still_world)
+    with pytest.raises(websocket.WebSocketBadStatusException, match="429"):
+        connect(still_world)
 
 
 def test_refused_connections(still_world):
