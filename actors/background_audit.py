@@ -7,7 +7,7 @@ from typing import Protocol
 
 import gevent
 
-from domain.errors import LedgerUnavailable
+from domain.errors import LedgerCorrupt, LedgerUnavailable
 from domain.messages import LedgerFailed
 from domain.ports import Archive, Clock, JournalDocument, LedgerStore, Peers
 
@@ -113,6 +113,9 @@ class BackgroundAudit:
         except LedgerUnavailable as error:
             log.warning("The journal could not be audited: %s", error)
             return False
+        except LedgerCorrupt as error:
+            if str(error) != self._finding:
+                self.found(str(error))
         return True
 
     def _audit(self) -> tuple[bool, int, str]:

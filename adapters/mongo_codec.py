@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from bson import Decimal128, Int64
-from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeRegistry
+from bson.codec_options import CodecOptions, DatetimeConversion, TypeCodec, TypeDecoder, TypeRegistry
 
 from domain.ports import JournalDocument
 
@@ -52,6 +52,9 @@ CODEC: CodecOptions[JournalDocument] = CodecOptions(
     document_class=dict,
     tz_aware=True,
     tzinfo=UTC,
+    # What is no date of ours and no UTF-8 is read all the same: whoever verifies the document names it.
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+    unicode_decode_error_handler="surrogateescape",
     type_registry=TypeRegistry([_DecimalCodec(), _ToInt()]),
 )
 

@@ -30,7 +30,10 @@ def canonical(document: Mapping[str, object]) -> bytes:
     """
     if "hash" in document:
         document = {key: value for key, value in document.items() if key != "hash"}
-    return canonical_json.text(document).encode()
+    try:
+        return canonical_json.text(document).encode()
+    except UnicodeEncodeError as error:
+        raise InvariantError(f"text must be Unicode, holds half a character: {error.object[error.start]!a}") from None
 
 
 def digest(document: Mapping[str, object], prev: str) -> str:

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _audit(options: argparse.Namespace) -> int:
     with open_ledger(read_settings(options.settings), options.database) as source:
         report, notes = audit_database(source)
-    print("\n".join(describe(report, [f"database  {source.name} ({source.place})", *notes, *source.remarks])))
+    _show(describe(report, [f"database  {source.name} ({source.place})", *notes, *source.remarks]))
     return CLEAN if report.clean else MISMATCH
 
 
@@ -66,7 +66,7 @@ def _export(options: argparse.Namespace) -> int:
             with output(options.file) as file:
                 count = write(_journal(source.database), file)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
+            _let_go_of_output()
             return CLEAN
         except NotCanonical as error:
             print(f"ledger: the journal cannot be exported: {error}; see `ledger audit`", file=sys.stderr)
@@ -76,13 +76,25 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    if options.file == "-":
-        report = verify(sys.stdin)
-    else:
-        with open(options.file, encoding="utf-8", errors="surrogateescape") as file:
-            report = verify(file)
-    print("\n".join(describe(report, [f"file      {options.file}"])))
+    given = options.file == "-"
+    source = sys.stdin.fileno() if given else options.file
+    with open(source, encoding="utf-8", errors="surrogateescape", closefd=not given) as file:
+        report = verify(file)
+    _show(describe(report, [f"file      {options.file}"]))
     return CLEAN if report.clean else MISMATCH
+
+
+def _show(lines: Iterator[str]) -> None:
+    """Print a report; who reads only its beginning is answered by the exit code all the same."""
+    try:
+        print("\n".join(lines), flush=True)
+    except BrokenPipeError:
+        _let_go_of_output()
+
+
+def _let_go_of_output() -> None:
+    """Let what is still to be printed go nowhere: the reader has seen enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _journal(database: Database[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from bson import Decimal128
+from bson import DatetimeMS, Decimal128
 
 GENESIS = "0" * 64  # `prev` of the first document
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,6 +73,8 @@ def _plain(value: object, place: str) -> object:
         if not value.is_finite():
             raise NotCanonical(f"{place} must be finite, was {value}")
         return decimal_text(value)
+    if isinstance(value, DatetimeMS):
+        return int(value)
     if isinstance(value, datetime):
         return (value - _EPOCH) // timedelta(milliseconds=1)
     if isinstance(value, Mapping):

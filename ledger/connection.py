@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import InvalidName, PyMongoError
 
 from adapters.mongod import EmbeddedMongod, running_uri
 from adapters.mongod_files import DatabaseFiles
@@ -19,8 +19,14 @@ from settings import Settings, load_settings
 SERVER_SELECTION_MS = 10_000
 CONNECT_MS = 5000
 ANSWER_MS = 30_000  # for one page of documents, or for sorting a collection: a frozen server is given up after this
+LONGEST_NAME = 63  # bytes of a database's name
 SUFFIXES = {"simulated": "_sim", "recorded": "_rec"}  # by market.source; real prices have none
-RAW: CodecOptions[dict[str, Any]] = CodecOptions(document_class=dict, tz_aware=True)
+RAW: CodecOptions[dict[str, Any]] = CodecOptions(
+    document_class=dict,
+    tz_aware=True,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,  # a date beyond the year 9999 is read, to be named
+    unicode_decode_error_handler="surrogateescape",  # and so is what is no UTF-8
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +122,8 @@ def _choose(
     base = settings.storage.database
     family = [base + suffix for suffix in ("", "_sim", "_rec")]
     if database is not None:
+        if not _is_name(client, database):
+            raise SettingsError(f"--database must be the name of a database, was {database!r}")
         if not _has_journal(client, database):
             raise SettingsError(f"--database must name a database with a journal, {database} has none")
         return database, ()
@@ -130,6 +138,13 @@ def _choose(
     if others:
         remarks.append(f"{chosen} was read; also there: {', '.join(others)} (name one with --database)")
     return chosen, tuple(remarks)
+
+
+def _is_name(client: MongoClient[dict[str, Any]], database: str) -> bool:
+    try:
+        return len(client[database].name.encode()) <= LONGEST_NAME
+    except (InvalidName, UnicodeEncodeError):
+        return False
 
 
 def _has_journal(client: MongoClient[dict[str, Any]], database: str) -> bool:

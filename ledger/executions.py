@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from ledger.canonical import Plain, decimal_text
 from ledger.chain import Complaint, number_of
@@ -87,6 +88,7 @@ def read_execution(document: Plain) -> Execution:
 def execution_faults(execution: Execution) -> Iterator[Complaint]:
     """Yield what contradicts itself within one execution."""
     yield from _level_faults(execution)
+    yield from _walk_faults(execution)
     yield from _model_faults(execution)
     yield from _time_faults(execution)
 
@@ -102,6 +104,8 @@ def order_faults(execution: Execution, order: Plain) -> Iterator[Complaint]:
         yield "fill", "fill.liquidity of a limit order that rested must be maker, was taker"
     if "limit_price" in order:
         yield from _limit_faults(execution, number(order, "limit_price"))
+    if "trigger_price" in order and execution.model in ("trade", "candle"):
+        yield from _trigger_faults(execution, number(order, "trigger_price"))
     created = whole(order, "created")
     # A candle's fill has the time of its open or its end; a known book may be older than what fills from it.
     slack = {"candle": DAY_MS, "book20": LONGEST_STALE_MS, "top": LONGEST_STALE_MS}.get(execution.model, 0)
@@ -140,10 +144,28 @@ def _level_faults(execution: Execution) -> Iterator[Complaint]:
         yield "fill", f"fill.price must be the mean of the levels, {expected}, was {execution.price}"
 
 
+def _walk_faults(execution: Execution) -> Iterator[Complaint]:
+    """Yield whether the levels are no walk of a book: from the best price on, or one price where there is no depth."""
+    prices = [price for price, _ in execution.levels]
+    if execution.model != "book20" and len(prices) > 1:
+        yield "fill", f"fill.levels of model {execution.model} must be one, were {len(prices)}"
+    if any((after - before) * execution.sign <= 0 for before, after in pairwise(prices)):
+        yield "fill", f"fill.levels of a {execution.side} must go from the best price to the worst"
+
+
 def _limit_faults(execution: Execution, limit: Decimal) -> Iterator[Complaint]:
     for price, _ in execution.levels:
         if (price - limit) * execution.sign > 0:
             yield "fill", f"a {execution.side} limited to {limit} must not fill at {price}"
+        elif execution.liquidity == "maker" and execution.model != "candle" and price != limit:  # candles have gaps
+            yield "fill", f"a maker must fill at its limit {limit}, was {price}"
+
+
+def _trigger_faults(execution: Execution, trigger: Decimal) -> Iterator[Complaint]:
+    """Yield whether what a price triggers and fills at once was filled before the price was there."""
+    for price, _ in execution.levels:
+        if (price - trigger) * execution.sign < 0:
+            yield "fill", f"a {execution.side} stop at {trigger} must not fill at {price}, which does not reach it"
 
 
 def _model_faults(execution: Execution) -> Iterator[Complaint]:

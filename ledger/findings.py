@@ -15,4 +15,5 @@ class Finding:
     def __str__(self) -> str:
         where = "" if self.seq is None else f"seq {self.seq} "
         name = "" if self.document_id is None else f"({self.document_id}) "
-        return f"{where}{name}{self.rule}: {self.message}"
+        told = f"{where}{name}{self.rule}: {self.message}"
+        return told.encode("utf-8", "backslashreplace").decode()  # an id may be no text at all

@@ -40,6 +40,16 @@ class Holding:
     def closing_side(self) -> str:
         return "sell" if self.sign > 0 else "buy"
 
+    def ends_by(self, reason: str, *, at_once: bool) -> bool:
+        """Return whether the exchange itself may close it for `reason`.
+
+        Args:
+            at_once: the price that reaches a level fills it; else a stop may wait for its book, moved meanwhile.
+        """
+        if reason == "liquidation":
+            return liquidation_price(self) > 0
+        return reason in (_levels(self.part) if at_once or reason == "take_profit" else self.had)
+
     def take(self, part: Plain, ts: int) -> None:
         """Take the position after an event at `ts`; a moved stop or target counts from then on."""
         if any(part.get(name) != self.part.get(name) for name in PROTECTION[:2]):
@@ -107,9 +117,9 @@ def liquidation_price(holding: Holding) -> Decimal:
 
 
 def _levels(position: Plain) -> set[str]:
-    """Return the reasons for which the position can be closed by the exchange itself."""
+    """Return the reasons for which the position's protection can close it."""
     levels = {name for name in PROTECTION[:2] if name in position}
-    return levels | {"liquidation"} | ({"trailing_stop"} if _trailing_stop(position) is not None else set())
+    return levels | ({"trailing_stop"} if _trailing_stop(position) is not None else set())
 
 
 def _trailing_stop(position: Plain) -> object:

@@ -83,7 +83,7 @@ def _is_not_negative(value: object) -> bool:
 
 
 def _one_of(*names: str) -> Kind:
-    return Kind(f"one of {', '.join(names)}", frozenset(names).__contains__)
+    return Kind(f"one of {', '.join(names)}", lambda value: isinstance(value, str) and value in names)
 
 
 TEXT = Kind("text", lambda value: isinstance(value, str) and value != "")

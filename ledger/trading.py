@@ -178,7 +178,7 @@ class TradingCheck:
             if order_id not in self.orders:
                 self._say("order", [f"order {order_id} must be taken before it fills, the journal has no open one"])
             return self.orders.get(order_id)
-        if holding is None or reason not in holding.had:
+        if holding is None or not holding.ends_by(reason, at_once=not execution.own_clock):
             self._say("order", [f"an exit must have a position with a level for it, none has one for {reason}"])
             return None
         self._found.extend(position_faults(execution, whole(holding.part, "opened")))

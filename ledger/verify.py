@@ -37,9 +37,18 @@ def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
 
 def _parse(line: str) -> Plain:
     try:
-        document = json.loads(line)
+        document = json.loads(line, object_pairs_hook=_named_once)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(document, dict):
         raise ValueError(f"found a {type(document).__name__}")
     return document
+
+
+def _named_once(pairs: list[tuple[str, object]]) -> Plain:
+    """Return an object's members; of two values with one name, readers might see the one or the other."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"a field must stand once, {next(name for name in names if names.count(name) > 1)!a} does not")
+    return members

@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -7,15 +8,19 @@ from pathlib import Path
 
 import gevent
 import pytest
-from bson import Decimal128
+from bson import DatetimeMS, Decimal128, encode
+from bson.raw_bson import RawBSONDocument
 
 from adapters.anchor import AnchorFile
 from adapters.mongo import MongoStores
 from adapters.mongod import EmbeddedMongod
+from domain.errors import LedgerCorrupt
+from domain.journal import verify
 from domain.ports import Head
 from domain.projections import projections
 from ledger.__main__ import main
 from ledger.audit import Auditor
+from ledger.export import write_json
 from tests.ledger.session import session, switches
 
 ROOT = Path(__file__).parent.parent.parent
@@ -61,6 +66,25 @@ def test_a_float_that_got_past_the_database_is_found(desk, capsys):
     desk.stores.client[desk.stores.name].command({**command, "bypassDocumentValidation": True})
     assert desk.run("audit") == 3
     assert "MISMATCH  seq 5 (fill:manual:1:1) format: fill.fee must be" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "bytes_", "message"),
+    [
+        ("reason", b"man\xffal", "MISMATCH  seq 5 (fill:manual:1:1) format: 'reason' must be text in Unicode"),
+        ("recorded_at", None, "MISMATCH  seq 5 (fill:manual:1:1) hash: the content's hash is"),
+    ],
+)
+def test_what_the_driver_cannot_decode_is_named(desk, name, bytes_, message, capsys):
+    value = DatetimeMS(2**60) if bytes_ is None else "man?al"
+    change = encode({"$set": {name: value}}).replace(b"man?al", bytes_ or b"")
+    command = {"update": "journal", "updates": [{"q": {"seq": 5}, "u": RawBSONDocument(change)}]}
+    desk.stores.client[desk.stores.name].command({**command, "bypassDocumentValidation": True})
+    assert desk.run("audit") == 3
+    assert message in capsys.readouterr().out
+    documents = iter(desk.stores.ledger.read(after_seq=4))
+    with pytest.raises(LedgerCorrupt, match=r"'fill:manual:1:1' .* cannot be hashed"):
+        verify(next(documents), seq=5, prev=session()[3]["hash"])
 
 
 def test_a_document_without_a_seq_is_found(desk, capsys):
@@ -201,6 +225,9 @@ def test_the_only_journal_is_audited_where_the_settings_mean_another(desk, capsy
     ("arguments", "message"),
     [
         (["--database", "nowhere"], "--database must name a database with a journal, nowhere has none"),
+        (["--database", "a b"], "--database must be the name of a database, was 'a b'"),
+        (["--database", ""], "--database must be the name of a database, was ''"),
+        (["--database", "x" * 64], f"--database must be the name of a database, was '{'x' * 64}'"),
         (["--settings", "/nowhere.yaml"], "/nowhere.yaml: must exist, was not found"),
     ],
 )
@@ -275,6 +302,37 @@ def test_wrong_usage_exits_2(arguments, capsys):
 def test_a_missing_file_exits_2(tmp_path, capsys):
     assert main(["verify", str(tmp_path / "none.json")]) == 2
     assert capsys.readouterr().err == f"ledger: {tmp_path}/none.json: No such file or directory\n"
+
+
+def run_verify(file, **streams) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ledger", "verify", str(file)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **streams,
+    )
+
+
+def test_standard_input_that_is_no_text_is_a_finding(tmp_path):
+    with (tmp_path / "x.json").open("wb") as file:
+        write_json(session(), text := io.StringIO())
+        file.write(text.getvalue().encode().replace(b"manual:1", b"manual\xff1"))
+    with (tmp_path / "x.json").open() as file:
+        done = run_verify("-", stdin=file)
+        out, err = done.communicate(timeout=60)
+    assert (done.returncode, err) == (3, "")
+    assert "(fill:manual\\udcff1:1) format: " in out
+
+
+def test_a_reader_that_has_left_changes_no_exit_code(tmp_path):
+    with (tmp_path / "x.json").open("w") as file:
+        write_json(session()[:-1], file)
+    done = run_verify(tmp_path / "x.json")
+    done.stdout.close()
+    assert (done.wait(timeout=60), done.stderr.read()) == (0, "")
 
 
 @pytest.mark.slow

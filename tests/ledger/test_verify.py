@@ -57,6 +57,7 @@ def test_a_missing_line_is_a_gap():
         ('{"a": NaN}', "a must be"),
         ('{"a": 1.5}', "a must be"),
         ('{"a": null}', "a must be"),
+        ('{"a": {"b": "1", "b": "2"}}', "line 13 must be a JSON document: a field must stand once, 'b' does not"),
         ('{"a": "\\ud800"}', "'a' must be text in Unicode"),
         ('{"a": ' + "9" * 5000 + "}", "line 13 must be a JSON document"),
     ],
@@ -64,6 +65,21 @@ def test_a_missing_line_is_a_gap():
 def test_lines_that_are_no_documents_are_findings(line, message):
     found = findings([*exported(), line])
     assert found[0].message.startswith(message)
+
+
+@pytest.mark.parametrize("name", ["side", "direction", "type", "order_type", "kind", "model", "status"])
+@pytest.mark.parametrize("value", [{"a": 1}, [], 7, True])
+def test_a_value_of_another_kind_is_a_finding(name, value):
+    lines = [_everywhere(json.loads(line), name, value) for line in exported()]
+    assert findings([json.dumps(line) + "\n" for line in lines])
+
+
+def _everywhere(part, name, value):
+    if isinstance(part, list):
+        return [_everywhere(item, name, value) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {key: value if key == name else _everywhere(item, name, value) for key, item in part.items()}
 
 
 def test_blank_lines_do_not_matter():
