@@ -3,29 +3,23 @@
 A field beside `type` wins over the same field inside `data`; numbers may be JSON numbers or decimal strings.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from domain import requests
 from domain.requests import ConfigValue, Request
 from domain.trading import OrderType, Side
-from domain.views import TOPICS
+from web import rules
+from web.rules import Bad, Rule, shown
 
 MAX_REQUEST_ID = 64
-MAX_DIGITS, MAX_DECIMALS = 30, 20  # of a number: a Decimal128 holds 34 digits, and products of two are to be exact
-_LENGTH = f"must have at most {MAX_DIGITS} digits and {MAX_DECIMALS} decimals"
 _MAX_DEPTH = 6  # of nested objects in a bot configuration
 _MAX_WARNINGS = 50
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_SYMBOL = re.compile(r"[A-Z0-9]{2,30}", re.ASCII)
-_TRADE_ID = re.compile(r"[A-Za-z0-9._~-]{1,100}", re.ASCII)
-_ORDER_ID = re.compile(r"[!-~]{1,160}", re.ASCII)
 _SIDES = {"buy": Side.BUY, "long": Side.BUY, "sell": Side.SELL, "short": Side.SELL}
 
 T = TypeVar("T")
@@ -96,7 +90,7 @@ def parse(text: str, *, only: frozenset[str] | None = None) -> Parsed:
         raise Refused("bad_message", f"request_id must be text of at most 64 characters, was {shown(request_id)}.")
     try:
         return _parse(raw, request_id, only)
-    except _Bad as error:
+    except Bad as error:
         raise Refused("bad_message", f"{error}.", request_id) from None
     except _Unknown as error:
         raise Refused("unknown_type", str(error), request_id) from None
@@ -105,34 +99,15 @@ def parse(text: str, *, only: frozenset[str] | None = None) -> Parsed:
 def _parse(raw: dict[str, object], request_id: str | None, only: frozenset[str] | None) -> Parsed:
     kind = raw.get("type")
     if not isinstance(kind, str):
-        raise _Bad("type", "must be text", kind, given="type" in raw)
-    reader = _READERS.get(kind)
-    if reader is None:
+        raise Bad("type", "must be text", kind, given="type" in raw)
+    shape = SHAPES.get(kind)
+    if shape is None:
         raise _Unknown(f"There is no message type {shown(kind)}.")
     if only is not None and kind not in only:
         raise Refused("forbidden", f"A viewer may not send {kind}.", request_id)
     given = _Fields(raw)
-    request = reader(given)
+    request = shape.read(given)
     return Parsed(kind, request, request_id, given.warnings())
-
-
-def shown(value: object) -> str:
-    """Return a value as an error text may quote it."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, str):
-        return repr(value) if len(value) <= 60 else repr(value[:57] + "...")
-    if isinstance(value, int | Decimal):
-        text = str(value) if not isinstance(value, int) or abs(value) < 10**60 else "a very large number"
-        return text if len(text) <= 60 else "a number of more than 60 digits"
-    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "something else"
-
-
-class _Bad(Exception):
-    """A field breaks its rule."""
-
-    def __init__(self, name: str, rule: str, value: object, *, given: bool = True) -> None:
-        super().__init__(f"{name} {rule}, was {shown(value) if given else 'missing'}")
 
 
 class _Unknown(Exception):
@@ -150,7 +125,7 @@ class _Fields:
     def __init__(self, raw: dict[str, object]) -> None:
         inner = raw.get("data")
         if inner is not None and not isinstance(inner, dict):
-            raise _Bad("data", "must be an object", inner)
+            raise Bad("data", "must be an object", inner)
         self._raw = {**(inner or {}), **{key: value for key, value in raw.items() if key != "data"}}
         self._known = {"type", "request_id", "data"}
         self._prefix: dict[str, str] = {}
@@ -162,7 +137,7 @@ class _Fields:
         if inner is _MISSING or inner is None:
             return
         if not isinstance(inner, dict):
-            raise _Bad(name, "must be an object", inner)
+            raise Bad(name, "must be an object", inner)
         self._prefix = {key: f"{name}.{key}" for key in inner if key not in self._raw}
         self._raw = {**inner, **self._raw}
 
@@ -196,163 +171,83 @@ class _Fields:
         return read(name, None if value is _MISSING else value)
 
 
-def _number(value: object) -> Decimal | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str) and len(value) <= 64 and _NUMBER.fullmatch(value):
-        value = Decimal(value)
-    if isinstance(value, int) and abs(value) < 10**30:
-        return Decimal(value)
-    if not isinstance(value, Decimal) or not value.is_finite():
-        return None
-    if value == 0:
-        return Decimal(0)
-    return None if value.adjusted() >= MAX_DIGITS or _is_too_long(value) else value
+# --- the shape of each message type -----------------------------------------------------------------------------------
 
 
-def _is_too_long(value: object) -> bool:
-    """Return whether `value` is a number that an amount or price of the journal could not keep exactly."""
-    if isinstance(value, str) and len(value) <= 64 and _NUMBER.fullmatch(value):
-        value = Decimal(value)
-    if not isinstance(value, Decimal) or not value.is_finite():
-        return False
-    _, digits, exponent = value.as_tuple()
-    return not isinstance(exponent, int) or exponent < -MAX_DECIMALS or len(digits) > MAX_DIGITS
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a client message."""
+
+    name: str
+    rule: Rule[object]
+    into: str = ""  # the attribute of the request, where it has another name
+    required: bool = False
+    default: object = None  # what counts where the field is left out or null
+    note: str = ""
 
 
-def _between(low: str, high: str, *, above: bool = False) -> Callable[[str, object], Decimal]:
-    floor, top = Decimal(low), Decimal(high)
-    rule = f"must be a number {'greater than ' + low + ' and at most' if above else 'from ' + low + ' to'} {high}"
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One client message: what the hub reads, and what its documents say.
 
-    def read(name: str, value: object) -> Decimal:
-        number = _number(value)
-        if number is None and _is_too_long(value):
-            raise _Bad(name, _LENGTH, value)
-        if number is None or number > top or number < floor or (above and number == floor):
-            raise _Bad(name, rule, value, given=value is not None)
-        return number
+    `make` builds the request where fields depend on each other; else each field goes into its attribute.
+    """
 
-    return read
+    request: type[Request]
+    fields: tuple[Field, ...] = ()
+    replies: tuple[str, ...] = ()
+    make: Callable[["_Fields", dict[str, Any]], Request] | None = None
+    inside: str = ""  # an object that may hold the fields
+    open: bool = False  # other fields are a bot configuration
 
+    def read(self, given: "_Fields") -> Request:
+        if self.inside:
+            given.unfold(self.inside)
+        values: dict[str, Any] = {field.into or field.name: self._value(field, given) for field in self.fields}
+        if self.make is not None:
+            return self.make(given, values)
+        return self.request(**values)
 
-def _whole(low: int, high: int) -> Callable[[str, object], int]:
-    def read(name: str, value: object) -> int:
-        number = _number(value)
-        if number is None or number != number.to_integral_value() or not low <= number <= high:
-            raise _Bad(name, f"must be a whole number from {low} to {high}", value, given=value is not None)
-        return int(number)
-
-    return read
-
-
-def _one_of(choices: Mapping[str, T]) -> Callable[[str, object], T]:
-    rule = f"must be one of {', '.join(choices)}"
-
-    def read(name: str, value: object) -> T:
-        found = choices.get(value.lower()) if isinstance(value, str) else None
-        if found is None:
-            raise _Bad(name, rule, value, given=value is not None)
-        return found
-
-    return read
+    @staticmethod
+    def _value(field: Field, given: "_Fields") -> object:
+        if field.required:
+            return given.required(field.name, field.rule)
+        return given.or_default(field.name, field.default, field.rule)
 
 
-def _symbol(name: str, value: object) -> str:
-    symbol = value.upper() if isinstance(value, str) and len(value) <= 30 else ""
-    if _SYMBOL.fullmatch(symbol) is None:
-        raise _Bad(name, "must be a pair such as BTCUSDT", value, given=value is not None)
-    return symbol
-
-
-def _matching(pattern: re.Pattern[str], rule: str) -> Callable[[str, object], str]:
-    def read(name: str, value: object) -> str:
-        if not isinstance(value, str) or pattern.fullmatch(value) is None:
-            raise _Bad(name, rule, value, given=value is not None)
-        return value
-
-    return read
-
-
-def _list_of(read_item: Callable[[str, object], str]) -> Callable[[str, object], tuple[str, ...]]:
-    def read(name: str, value: object) -> tuple[str, ...]:
-        if not isinstance(value, list) or len(value) > 1000:
-            raise _Bad(name, "must be a list of at most 1000", value)
-        return tuple(dict.fromkeys(read_item(f"{name}[{index}]", item) for index, item in enumerate(value)))
-
-    return read
-
-
-def _topic(name: str, value: object) -> str:
-    if not isinstance(value, str) or value not in TOPICS:
-        raise _Bad(name, "must be the type of a server message, such as price_update", value)
-    return value
-
-
-_positive = _between("0", "1000000000000", above=True)
-_not_negative = _between("0", "1000000000000")
-_trade_id = _matching(_TRADE_ID, "must be 1 to 100 letters, digits and . _ ~ -")
-_order_id = _matching(_ORDER_ID, "must be 1 to 160 visible characters")
-_interval = _matching(re.compile(r"[0-9]{1,2}[smhdwM]"), "must be an interval such as 1m")
-_epoch_ms = _whole(0, 10**14)
-_limit_500 = _whole(1, 500)
-
-
-def _epoch_seconds(name: str, value: object) -> int:
-    return int(_between("0", "100000000000")(name, value) * 1000)
-
-
-# --- one reader per message type --------------------------------------------------------------------------------------
-
-
-def _execute_trade(given: _Fields) -> Request:
-    given.unfold("trade_data")
-    order_type = given.or_default("order_type", OrderType.MARKET, _one_of({item.value: item for item in OrderType}))
-    amount = given.optional("amount", _positive)
-    value_usdt = given.optional("value_usdt", _positive)
-    if (amount is None) == (value_usdt is None):
+def _execute_trade(given: _Fields, values: dict[str, Any]) -> Request:
+    amount, order_type = values["amount"], values["order_type"]
+    if (amount is None) == (values["value_usdt"] is None):
         found = "neither" if amount is None else "both"
-        raise _Bad("amount", "or value_usdt must be given, one of the two", found)
-    price = given.optional("price", _not_negative if order_type is OrderType.MARKET else _positive)
+        raise Bad("amount", "or value_usdt must be given, one of the two", found)
+    price = values["price"]
     if price is None and order_type is not OrderType.MARKET:
-        raise _Bad("price", f"must be given for {order_type.value} orders", None, given=False)
-    if given.or_default("margin_mode", "isolated", _one_of({"isolated": "isolated", "cross": "cross"})) == "cross":
+        raise Bad("price", f"must be given for {order_type.value} orders", None, given=False)
+    if order_type is not OrderType.MARKET:
+        rules.POSITIVE("price", price)
+    if values.pop("margin_mode") == "cross":
         given.warn("margin_mode cross is treated as isolated")
-    return requests.ExecuteTrade(
-        symbol=given.required("symbol", _symbol),
-        side=given.required("direction", _one_of(_SIDES)),
-        order_type=order_type,
-        amount=amount,
-        value_usdt=value_usdt,
-        price=price or None,
-        stop_loss=given.optional("stop_loss", _positive),
-        take_profit=given.optional("take_profit", _positive),
-        leverage=given.or_default("leverage", 1, _whole(1, 20)),
-        trade_id=given.optional("trade_id", _trade_id),
-    )
+    return requests.ExecuteTrade(**{**values, "price": price or None})
 
 
-def _update_position(given: _Fields) -> Request:
-    symbol = given.required("symbol", _symbol)
+def _update_position(given: _Fields, values: dict[str, Any]) -> Request:
     stop, target = given.raw("stop_loss"), given.raw("take_profit")
     if stop is _MISSING and target is _MISSING:
-        raise _Bad("stop_loss", "or take_profit must be given", None, given=False)
-    return requests.UpdatePosition(
-        symbol=symbol,
-        stop_loss=given.optional("stop_loss", _positive),
-        take_profit=given.optional("take_profit", _positive),
-        remove_stop_loss=stop is None,
-        remove_take_profit=target is None,
-    )
+        raise Bad("stop_loss", "or take_profit must be given", None, given=False)
+    return requests.UpdatePosition(**values, remove_stop_loss=stop is None, remove_take_profit=target is None)
 
 
-def _config(given: _Fields) -> tuple[tuple[str, ConfigValue], ...]:
-    given.unfold("config")
-    return tuple(_flat(given.rest(), "", 1))
+def _start_bot(given: _Fields, values: dict[str, Any]) -> Request:
+    return requests.StartBot(config=tuple(_flat(given.rest(), "", 1)))
+
+
+def _update_bot_config(given: _Fields, values: dict[str, Any]) -> Request:
+    return requests.UpdateBotConfig(**values, config=tuple(_flat(given.rest(), "", 1)))
 
 
 def _flat(raw: dict[str, object], path: str, depth: int) -> list[tuple[str, ConfigValue]]:
     if depth > _MAX_DEPTH:
-        raise _Bad(path, "must not be nested that deep", raw)
+        raise Bad(path, "must not be nested that deep", raw)
     flat: list[tuple[str, ConfigValue]] = []
     for key, value in raw.items():
         where = f"{path}.{key}" if path else key
@@ -366,94 +261,133 @@ def _flat(raw: dict[str, object], path: str, depth: int) -> list[tuple[str, Conf
 def _config_value(where: str, value: object) -> ConfigValue:
     if isinstance(value, list):
         if len(value) > 1000 or any(isinstance(item, dict | list) for item in value):
-            raise _Bad(where, "must be a plain list of at most 1000", value)
+            raise Bad(where, "must be a plain list of at most 1000", value)
         return tuple(_config_value(where, item) for item in value)
-    if isinstance(value, int | Decimal) and not isinstance(value, bool) and _number(value) is None:
-        raise _Bad(where, _LENGTH, value)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool) and rules.number(value) is None:
+        raise Bad(where, rules.TOO_LONG, value)
     if value is None or isinstance(value, bool | int | str | Decimal):
         return value
-    raise _Bad(where, "must be text, a number, true, false or a list of these", value)
+    raise Bad(where, "must be text, a number, true, false or a list of these", value)
 
 
-def _ping(given: _Fields) -> Request:
-    value = given.raw("timestamp")
-    if value is _MISSING or value is None:
-        return requests.PingServer()
-    number = _number(value)
-    if isinstance(value, str) and len(value) <= 64:
-        return requests.PingServer(timestamp=value)
-    if number is None or isinstance(value, str):
-        raise _Bad("timestamp", "must be a number or a short text", value)
-    return requests.PingServer(timestamp=number)
+_ANY_SYMBOL = Field("symbol", rules.SYMBOL)
+_ONE_SYMBOL = Field("symbol", rules.SYMBOL, required=True)
+_LIMIT = Field("limit", rules.LIMIT_500, default=50)
+_CHOICE = (Field("topics", rules.list_of(rules.TOPIC)), Field("symbols", rules.list_of(rules.SYMBOL)))
+_ORDER = Shape(
+    requests.ExecuteTrade,
+    (
+        Field("order_type", rules.one_of({item.value: item for item in OrderType}), default=OrderType.MARKET),
+        Field("amount", rules.POSITIVE, note="in the base asset; either this or value_usdt"),
+        Field("value_usdt", rules.POSITIVE, note="either this or amount"),
+        Field("price", rules.NOT_NEGATIVE, note="the limit, or the trigger of a stop; needed by both, > 0"),
+        Field(
+            "margin_mode",
+            rules.one_of({"isolated": "isolated", "cross": "cross"}),
+            default="isolated",
+            note="cross is treated as isolated, with a warning",
+        ),
+        _ONE_SYMBOL,
+        Field("direction", rules.one_of(_SIDES), into="side", required=True),
+        Field("stop_loss", rules.POSITIVE),
+        Field("take_profit", rules.POSITIVE),
+        Field("leverage", rules.whole(1, 20), default=1),
+        Field("trade_id", rules.TRADE_ID, note="an idempotency key"),
+    ),
+    ("trade_executed", "order_accepted", "paper_trade_response"),
+    make=_execute_trade,
+    inside="trade_data",
+)
 
-
-_READERS: dict[str, Callable[[_Fields], Request]] = {
-    "get_positions": lambda given: requests.GetPositions(),
-    "get_balance": lambda given: requests.GetBalance(),
-    "get_trade_history": lambda given: requests.GetTradeHistory(
-        limit=given.or_default("limit", 50, _limit_500),
-        symbol=given.optional("symbol", _symbol),
-        before_ms=given.optional("before", _epoch_seconds),
+SHAPES: dict[str, Shape] = {
+    "get_positions": Shape(requests.GetPositions, replies=("positions_response",)),
+    "get_balance": Shape(requests.GetBalance, replies=("balance_update",)),
+    "get_trade_history": Shape(
+        requests.GetTradeHistory,
+        (_LIMIT, _ANY_SYMBOL, Field("before", rules.EPOCH_SECONDS, into="before_ms", note="epoch seconds")),
+        ("trade_history_response",),
     ),
-    "get_crypto_data": lambda given: requests.GetCryptoData(symbol=given.optional("symbol", _symbol)),
-    "get_candles": lambda given: requests.GetCandles(
-        symbol=given.required("symbol", _symbol),
-        interval=given.required("interval", _interval),
-        limit=given.or_default("limit", 500, _whole(1, 1000)),
+    "get_crypto_data": Shape(requests.GetCryptoData, (_ANY_SYMBOL,), ("crypto_data_response",)),
+    "get_candles": Shape(
+        requests.GetCandles,
+        (
+            _ONE_SYMBOL,
+            Field("interval", rules.INTERVAL, required=True),
+            Field("limit", rules.whole(1, 1000), default=500),
+        ),
+        ("candles_response",),
     ),
-    "execute_trade": _execute_trade,
-    "paper_trade": _execute_trade,
-    "cancel_order": lambda given: requests.CancelOrder(order_id=given.required("order_id", _order_id)),
-    "get_orders": lambda given: requests.GetOrders(),
-    "close_position": lambda given: requests.ClosePosition(
-        symbol=given.required("symbol", _symbol),
-        fraction=given.or_default("fraction", Decimal(1), _between("0", "1", above=True)),
+    "execute_trade": _ORDER,
+    "paper_trade": _ORDER,
+    "cancel_order": Shape(
+        requests.CancelOrder, (Field("order_id", rules.ORDER_ID, required=True),), ("order_cancelled",)
     ),
-    "update_position": _update_position,
-    "start_bot": lambda given: requests.StartBot(config=_config(given)),
-    "stop_bot": lambda given: requests.StopBot(),
-    "get_bot_status": lambda given: requests.GetBotStatus(),
-    "get_bot_config": lambda given: requests.GetBotConfig(symbol=given.optional("symbol", _symbol)),
-    "update_bot_config": lambda given: requests.UpdateBotConfig(
-        symbol=given.optional("symbol", _symbol), config=_config(given)
+    "get_orders": Shape(requests.GetOrders, replies=("orders_response",)),
+    "close_position": Shape(
+        requests.ClosePosition,
+        (_ONE_SYMBOL, Field("fraction", rules.between("0", "1", above=True), default=Decimal(1))),
+        ("position_closed",),
     ),
-    "start_analysis": lambda given: requests.StartAnalysis(),
-    "stop_analysis": lambda given: requests.StopAnalysis(),
-    "get_analysis_status": lambda given: requests.GetAnalysisStatus(),
-    "get_ai_analysis": lambda given: requests.GetAiAnalysis(symbol=given.required("symbol", _symbol)),
-    "get_all_ai_analysis": lambda given: requests.GetAllAiAnalysis(
-        symbols=given.optional("symbols", _list_of(_symbol))
+    "update_position": Shape(
+        requests.UpdatePosition,
+        (
+            _ONE_SYMBOL,
+            Field("stop_loss", rules.POSITIVE, note="null removes it; left out it stays"),
+            Field("take_profit", rules.POSITIVE, note="null removes it; left out it stays"),
+        ),
+        ("position_update",),
+        make=_update_position,
     ),
-    "get_ai_opportunities": lambda given: requests.GetAiOpportunities(
-        min_confidence=given.or_default("min_confidence", Decimal("0.5"), _between("0", "1"))
+    "start_bot": Shape(requests.StartBot, replies=("start_bot_response",), make=_start_bot, inside="config", open=True),
+    "stop_bot": Shape(requests.StopBot, replies=("stop_bot_response",)),
+    "get_bot_status": Shape(requests.GetBotStatus, replies=("bot_status_response",)),
+    "get_bot_config": Shape(requests.GetBotConfig, (_ANY_SYMBOL,), ("bot_config_response",)),
+    "update_bot_config": Shape(
+        requests.UpdateBotConfig,
+        (Field("symbol", rules.SYMBOL, note="that pair only"),),
+        ("update_bot_config_response",),
+        make=_update_bot_config,
+        inside="config",
+        open=True,
     ),
-    "get_pending_trades": lambda given: requests.GetPendingTrades(),
-    "accept_trade": lambda given: requests.AcceptTrade(
-        symbol=given.required("symbol", _symbol), usdt_amount=given.optional("usdt_amount", _positive)
+    "start_analysis": Shape(requests.StartAnalysis, replies=("start_analysis_response",)),
+    "stop_analysis": Shape(requests.StopAnalysis, replies=("stop_analysis_response",)),
+    "get_analysis_status": Shape(requests.GetAnalysisStatus, replies=("analysis_status_response",)),
+    "get_ai_analysis": Shape(requests.GetAiAnalysis, (_ONE_SYMBOL,), ("ai_analysis_response",)),
+    "get_all_ai_analysis": Shape(
+        requests.GetAllAiAnalysis, (Field("symbols", rules.list_of(rules.SYMBOL)),), ("all_ai_analysis_response",)
     ),
-    "reject_trade": lambda given: requests.RejectTrade(symbol=given.required("symbol", _symbol)),
-    "get_news_data": lambda given: requests.GetNewsData(
-        symbol=given.optional("symbol", _symbol), limit=given.or_default("limit", 50, _limit_500)
+    "get_ai_opportunities": Shape(
+        requests.GetAiOpportunities,
+        (Field("min_confidence", rules.between("0", "1"), default=Decimal("0.5")),),
+        ("ai_opportunities_response",),
     ),
-    "get_analysts": lambda given: requests.GetAnalysts(),
-    "get_decisions": lambda given: requests.GetDecisions(
-        symbol=given.optional("symbol", _symbol),
-        limit=given.or_default("limit", 50, _limit_500),
-        before_ms=given.optional("before", _epoch_ms),
+    "get_pending_trades": Shape(requests.GetPendingTrades, replies=("pending_trades_response",)),
+    "accept_trade": Shape(
+        requests.AcceptTrade, (_ONE_SYMBOL, Field("usdt_amount", rules.POSITIVE)), ("trade_accepted",)
     ),
-    "get_equity_curve": lambda given: requests.GetEquityCurve(
-        from_ms=given.optional("from", _epoch_ms),
-        to_ms=given.optional("to", _epoch_ms),
-        points=given.or_default("points", 500, _whole(2, 5000)),
+    "reject_trade": Shape(requests.RejectTrade, (_ONE_SYMBOL,), ("trade_rejected",)),
+    "get_news_data": Shape(requests.GetNewsData, (_ANY_SYMBOL, _LIMIT), ("news_data_response",)),
+    "get_analysts": Shape(requests.GetAnalysts, replies=("analysts_response",)),
+    "get_decisions": Shape(
+        requests.GetDecisions,
+        (_ANY_SYMBOL, _LIMIT, Field("before", rules.EPOCH_MS, into="before_ms", note="epoch milliseconds")),
+        ("decisions_response",),
     ),
-    "get_statistics": lambda given: requests.GetStatistics(),
-    "get_health": lambda given: requests.GetHealth(),
-    "subscribe": lambda given: requests.Subscribe(
-        topics=given.optional("topics", _list_of(_topic)), symbols=given.optional("symbols", _list_of(_symbol))
+    "get_equity_curve": Shape(
+        requests.GetEquityCurve,
+        (
+            Field("from", rules.EPOCH_MS, into="from_ms", note="epoch milliseconds"),
+            Field("to", rules.EPOCH_MS, into="to_ms", note="epoch milliseconds"),
+            Field("points", rules.whole(2, 5000), default=500),
+        ),
+        ("equity_curve_response",),
     ),
-    "unsubscribe": lambda given: requests.Unsubscribe(
-        topics=given.optional("topics", _list_of(_topic)), symbols=given.optional("symbols", _list_of(_symbol))
-    ),
-    "reload_settings": lambda given: requests.ReloadSettings(),
-    "ping": _ping,
+    "get_statistics": Shape(requests.GetStatistics, replies=("statistics_response",)),
+    "get_health": Shape(requests.GetHealth, replies=("health",)),
+    "subscribe": Shape(requests.Subscribe, _CHOICE, ("subscribed",)),
+    "unsubscribe": Shape(requests.Unsubscribe, _CHOICE, ("subscribed",)),
+    "reload_settings": Shape(requests.ReloadSettings, replies=("settings_reloaded",)),
+    "ping": Shape(requests.PingServer, (Field("timestamp", rules.TIMESTAMP),), ("pong",)),
 }
+"""Every client message: what is checked, documented and typed for the dashboard comes from here."""

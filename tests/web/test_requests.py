@@ -100,9 +100,10 @@ def test_accepted(kind, fields, request_):
 
 
 def test_every_message_of_the_protocol_is_read():
-    from web.requests import _READERS
+    from web.requests import SHAPES
 
-    assert _READERS.keys() == requests.KINDS.keys()
+    assert SHAPES.keys() == requests.KINDS.keys()
+    assert {kind: shape.request for kind, shape in SHAPES.items()} == requests.KINDS
 
 
 ORDER = requests.ExecuteTrade(symbol="BTCUSDT", side=Side.BUY, amount=Decimal("0.01"))
@@ -218,7 +219,11 @@ def test_an_exponent_in_range_is_a_number():
 @pytest.mark.parametrize(
     ("kind", "fields", "words"),
     [
-        ("execute_trade", {}, "amount or value_usdt must be given, one of the two, was 'neither'."),
+        (
+            "execute_trade",
+            {**BTC, "direction": "buy"},
+            "amount or value_usdt must be given, one of the two, was 'neither'.",
+        ),
         ("execute_trade", {**BUY, "value_usdt": 5}, "amount or value_usdt must be given, one of the two, was 'both'."),
         ("execute_trade", {**BUY, "symbol": "BTC/USDT"}, "symbol must be a pair such as BTCUSDT, was 'BTC/USDT'."),
         ("execute_trade", {**BUY, "symbol": None}, "symbol must be a pair such as BTCUSDT, was missing."),
