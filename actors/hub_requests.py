@@ -20,12 +20,14 @@ from domain.views import (
     AnalystsView,
     BotConfigView,
     DecisionsView,
+    DecisionView,
     EquityCurveView,
     ErrorView,
     NoAnalysisView,
     OrdersView,
     OutcomeView,
     TradesView,
+    TradeView,
 )
 
 log = logging.getLogger("actors.hub")
@@ -393,7 +395,8 @@ class RequestDesk:
         state = self._state
         match asked.request:
             case requests.GetTradeHistory():
-                self.reply(asked, "trade_history_response", {"trades": items}, seq=state.seq)
+                trades = tuple(item for item in items if isinstance(item, TradeView))
+                self.reply(asked, "trade_history_response", TradesView(trades=trades), seq=state.seq)
             case requests.GetDecisions():
                 self.answer_decisions(asked, items)
             case requests.GetEquityCurve(points=points):
@@ -405,7 +408,8 @@ class RequestDesk:
                 self.reply(asked, "statistics_response", archive_views.statistics(tuple(state.closed), curve))
 
     def answer_decisions(self, asked: ClientRequest, items: tuple[object, ...]) -> None:
-        self.reply(asked, "decisions_response", DecisionsView(decisions=items))
+        decisions = tuple(item for item in items if isinstance(item, DecisionView))
+        self.reply(asked, "decisions_response", DecisionsView(decisions=decisions))
 
 
 def _sentence(text: str, code: str) -> str:

@@ -144,7 +144,7 @@ class TradeView:
     order_id: str
     symbol: str
     direction: str  # BUY | SELL
-    side: str
+    side: str  # buy | sell
     amount: Decimal
     price: Decimal
     value: Decimal
@@ -518,7 +518,7 @@ class DecisionView:
     symbol: str
     time: str
     timestamp: int  # ms
-    outcome: str
+    outcome: str  # traded | blocked
     explanation: str
     checks: tuple[CheckView, ...]
     signal: SignalView | None
@@ -534,7 +534,7 @@ class DecisionView:
 class DecisionsView:
     """`decisions_response`."""
 
-    decisions: tuple[object, ...]
+    decisions: tuple[DecisionView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

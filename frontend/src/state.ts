@@ -90,7 +90,7 @@ function withLine<T>(lines: Keyed<T>[], line: T): Keyed<T>[] {
 function withTradeLine(lines: Keyed<TradeLine>[], trade: Trade): Keyed<TradeLine>[] {
   const { symbol, side, amount, price, reason } = trade;
   const message = `${symbol}: ${side} ${amount} at ${price} (${reason.replaceAll("_", " ")})`;
-  return withLine(lines, { timestamp: trade.timestamp * 1000, level: "info", symbol, message });
+  return withLine(lines, { timestamp: trade.timestamp * 1000, time: trade.time, level: "info", symbol, message });
 }
 
 function balanceOf(state: State, free: number, equity?: number): Balance | null {

@@ -1,5 +1,6 @@
 """What the hub's tests stand on: recorded notices, peers that loop the hub's mail to itself, values to send."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -25,6 +26,7 @@ from domain.trading import (
     Trade,
 )
 from settings import Settings
+from tests.protocol_check import check_frame
 from web import wire
 
 NOW = 1_767_225_600_000
@@ -53,13 +55,21 @@ class RecordingNotices:
     problems: dict = field(default_factory=dict)
     closed: list = field(default_factory=list)
     restarts: int = 0
+    checked: Counter = field(default_factory=Counter)
+
+    def _check(self, kind, data):
+        """Whatever is told can be written, and the first of each kind are as the protocol's document says."""
+        text = wire.message(kind, data)
+        self.checked[kind] += 1
+        if self.checked[kind] <= 3:
+            check_frame(text)
 
     def publish(self, kind, data, *, symbol=None, conflate=False, ledger_seq=None, but=None):
-        wire.message(kind, data)  # whatever is told can be written
+        self._check(kind, data)
         self.told.append(Told(kind, data, seq=ledger_seq, but=but, symbol=symbol, conflate=conflate))
 
     def reply(self, session, kind, data, *, request_id=None, ledger_seq=None, warnings=()):
-        wire.message(kind, data)
+        self._check(kind, data)
         self.told.append(Told(kind, data, to=session, request_id=request_id, seq=ledger_seq, warnings=warnings))
 
     def restarted(self):

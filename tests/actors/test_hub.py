@@ -1108,7 +1108,7 @@ def test_older_trades_come_from_the_archive(world, peers):
     world.said()
     world.ask(requests.GetTradeHistory(limit=10))
     until_told(peers)
-    trades = world.one("trade_history_response", "s1").data["trades"]
+    trades = world.one("trade_history_response", "s1").data.trades
     assert [item.trade_id for item in trades] == ["b", "a"]
 
 

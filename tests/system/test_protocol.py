@@ -1,6 +1,7 @@
 """The protocol as a script sees it: a WebSocket client against a whole desk in the simulated world."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from itertools import pairwise
@@ -9,6 +10,7 @@ from typing import Any
 import gevent
 import pytest
 
+from tests.protocol_check import check_frame
 from tests.system.books import CENT_OF_MICRO, DAY_MS, ZERO, Books, after_each
 from tests.system.client import Client, Frame, error_of, order
 from tests.system.desk_process import DeskProcess
@@ -37,6 +39,12 @@ def client(desk: DeskProcess) -> Iterator[Client]:
     with Client(desk.address) as client:
         client.first()
         yield client
+        seen = Counter()
+        for text in client.texts:  # what a desk says is what its document says
+            kind = text[9 : text.index('"', 9)]
+            seen[kind] += 1
+            if seen[kind] <= 5:
+                check_frame(text)
 
 
 def close(client: Client, pair: str) -> Frame:
