@@ -10,6 +10,7 @@ if __name__ == "__main__":
     gc.disable()  # what a start makes stays; `run` turns it on again
 
 import argparse
+import importlib
 import logging
 import signal
 import sys
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 import gevent.event
@@ -57,7 +58,6 @@ from adapters.feargreed import FearGreedSource
 from adapters.logs import set_up_logging
 from adapters.mongo import MongoStores
 from adapters.mongod import EmbeddedMongod
-from adapters.openrouter import OpenRouterEndpoint
 from adapters.openrouter_requests import EndpointRules, is_openrouter
 from adapters.recorded import RecordedSource
 from adapters.recording import Recording
@@ -70,13 +70,16 @@ from domain.headlines import base_asset
 from domain.journal import epoch_ms
 from domain.market import Source
 from domain.messages import ActorStatusChanged, RecordSettings, ReloadSettings, SettingsApplied, SettingsReloaded
-from domain.ports import Clock, Head, MarketSource, ModelEndpoint, MoodSource, NewsSource
+from domain.ports import Clock, Head, MarketSource, MoodSource, NewsSource
 from ledger.background import JournalVerifier
 from settings import Settings, as_decided, as_flat, diff, load_settings, needs_restart, settings_hash
 from sim.world import World
 from web.measures import MeasuresKept
 from web.metrics import ActorFigures, DeskFigures
 from web.server import WebServer
+
+if TYPE_CHECKING:
+    from adapters.openrouter import OpenRouterEndpoint  # a third of all imports: made while the database starts
 
 VERSION = "0.1.0"
 SUFFIXES = {Source.BINANCE: "", Source.SIMULATED: "_sim", Source.RECORDED: "_rec"}
@@ -107,7 +110,7 @@ class Outside:
     market: MarketSource
     news: tuple[NewsSource, ...]
     mood: MoodSource | None
-    endpoint: ModelEndpoint | None
+    endpoint: "OpenRouterEndpoint | None"
     clock: Clock
     timers: GeventTimers | VirtualTimers
     governor: WeightGovernor | None = None
@@ -189,12 +192,14 @@ def _news_sources(settings: Settings, world: World | None) -> tuple[NewsSource, 
     return tuple(sources)
 
 
-def _endpoint(settings: Settings, world: World | None) -> OpenRouterEndpoint | None:
+def _endpoint(settings: Settings, world: World | None) -> "OpenRouterEndpoint | None":
     """Return the way to the models; None where OpenRouter is to be asked without a key."""
     key = settings.secrets.openrouter_api_key
     rules = _endpoint_rules(settings, world)
     if key is None and world is None and rules.openrouter:
         return None
+    from adapters.openrouter import OpenRouterEndpoint
+
     return OpenRouterEndpoint(
         base_url=settings.llm.base_url,
         api_key="simulated" if world is not None else _revealed(key),
@@ -297,7 +302,7 @@ class Desk:
         self.database = self.settings.storage.database + SUFFIXES[source]
         self._open_stores(uri)
         self.outside = self._outside(source)
-        if isinstance(self.outside.endpoint, OpenRouterEndpoint):
+        if self.outside.endpoint is not None:
             self.outside.endpoint.on_called = self._measures.model_called
         self._start_web()
         self._start_actors()
@@ -338,7 +343,15 @@ class Desk:
         if given is not None:
             return given.get_secret_value()
         self._mongod = EmbeddedMongod(data_dir=self.settings.storage.data_dir, on_gave_up=self._database_gave_up)
+        self._spawn(self._import_meanwhile)
         return self._mongod.start()
+
+    def _import_meanwhile(self) -> None:
+        """Import what only models need while the database's process starts: it has a core of its own."""
+        while self._mongod is None or self._mongod.pid is None:
+            gevent.sleep(0.005)
+        if self.settings.secrets.openrouter_api_key is not None or self.settings.market.source != "binance":
+            importlib.import_module("adapters.openrouter")
 
     def _database_gave_up(self, sentence: str) -> None:
         log.error("The embedded database gave up: %s", sentence)
@@ -423,7 +436,7 @@ class Desk:
 
     def _quiet(self) -> bool:
         endpoint = self.outside.endpoint
-        calls = endpoint.pending if isinstance(endpoint, OpenRouterEndpoint) else 0
+        calls = 0 if endpoint is None else endpoint.pending
         return calls == 0 and self.stores.archive.pending < ARCHIVE_AHEAD and self.directory.quiet()
 
     # --- actors
@@ -654,7 +667,7 @@ def _retune(outside: Outside, settings: Settings) -> None:
         outside.governor.limit_share(settings.market.weight_per_minute)
     if isinstance(outside.market, BinanceSource):
         outside.market.stale_after_seconds = settings.market.stale_after_seconds
-    if isinstance(outside.endpoint, OpenRouterEndpoint):
+    if outside.endpoint is not None:
         outside.endpoint.max_cost_usd_per_call = settings.llm.max_cost_usd_per_call
         outside.endpoint.rules = _endpoint_rules(settings, outside.world)
 

@@ -16,7 +16,8 @@ import openai
 
 from adapters.openrouter_answers import Reading, error_reading, read_body
 from adapters.openrouter_bounds import AnswerTooLong, bounded_client
-from adapters.openrouter_prices import PRICE_HEADROOM, PriceList
+from adapters.openrouter_price_list import PriceList
+from adapters.openrouter_prices import PRICE_HEADROOM
 from adapters.openrouter_requests import Call, EndpointRules, highest, request_body
 from domain.budget import MAX_TRIES
 from domain.ports import ModelAnswer

@@ -142,6 +142,8 @@ class Broker:
     def settle(self) -> None:
         """Return when all that was sent is stored and told."""
         self.broker.ask(Ping(), timeout=600)
+        while not self.broker.actor_inbox.idle():
+            gevent.sleep(0.001)
 
     def stop(self) -> None:
         self.broker.stop(timeout=60)
