@@ -2,9 +2,11 @@
 
 import contextlib
 import ctypes
+import itertools
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,7 +40,9 @@ EXIT_PORT_BUSY, EXIT_DATA_IN_USE = 48, 100
 READY_SECONDS = 60.0  # recovery after a crash included
 OLD_SERVER_SECONDS = 15.0  # how long the server of a killed desk may take to end
 RESTART_BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+GAVE_UP_SECONDS = 30.0  # between two tries after those: a disk may have room again, a library be installed
 STEADY_SECONDS = 10.0  # a server that ran this long has recovered: restarts are counted anew
+FULL_BYTES = 20 * 1024 * 1024  # a server cannot work with less: it keeps two files of 10 MB ahead
 LOG_BYTES = 20 * 1024 * 1024
 _KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "TZ", "TMPDIR")  # no secret reaches the child
 
@@ -62,7 +66,7 @@ class EmbeddedMongod:
         environ: where MONGOD_BINARY and PATH are looked up; None = the process's environment.
         """
         self.files = DatabaseFiles.of(data_dir)
-        self.state = "stopped"  # starting | running | restarting | gave_up | stopped
+        self.state = "stopped"  # starting | running | restarting | gave_up (and tries rarely) | stopped
         self.restarts = 0
         self._environ = os.environ if environ is None else environ
         self._on_gave_up = on_gave_up
@@ -180,7 +184,8 @@ class EmbeddedMongod:
             return f"{self.files.data} must belong to one mongod, another one uses it or it cannot be opened"
         last = _last_words(self.files) if code >= 0 else ""
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return f"the embedded mongod {how}{': ' + last if last else ''} (see {self.files.log})"
+        room = _room(self.files.data)
+        return f"the embedded mongod {how}{': ' + last if last else ''}{room} (see {self.files.log})"
 
     # --- watching ---------------------------------------------------------------------------------------------------
 
@@ -197,9 +202,6 @@ class EmbeddedMongod:
             log.error("%s", self._why_ended(code))
             failures = self._restart(failures)
             running_since = time.monotonic()
-            if failures > len(RESTART_BACKOFF_SECONDS):
-                self._give_up()
-                return
 
     def _exit_code(self, *, within_seconds: float) -> int | None:
         assert self._process is not None
@@ -209,11 +211,17 @@ class EmbeddedMongod:
             return None
 
     def _restart(self, failures: int) -> int:
-        """Try until the server takes writes; return the failures in a row so far, this death included."""
+        """Try until the server takes writes, rarely after RESTART_BACKOFF_SECONDS; return the failures in a row so far.
+
+        Args:
+            failures: those before; this death is one more.
+        """
         self.state = "restarting"
-        for failure, delay in enumerate(RESTART_BACKOFF_SECONDS[failures:], start=failures + 1):
-            if self._stopping.wait(delay):
-                return 0
+        for failure in itertools.count(failures + 1):
+            if failure == len(RESTART_BACKOFF_SECONDS) + 1:
+                self._give_up()
+            if self._stopping.wait(_backoff_seconds(failure)):
+                break
             try:
                 self._run()
             except (LedgerUnavailable, SettingsError, OSError) as error:
@@ -224,12 +232,13 @@ class EmbeddedMongod:
             self.state = "running"
             log.warning("mongod is back, process %s", self.pid)
             return failure
-        return len(RESTART_BACKOFF_SECONDS) + 1
+        return 0
 
     def _give_up(self) -> None:
+        """Say that it does not come back soon; go on trying all the same."""
         self.state = "gave_up"
         message = f"the embedded mongod could not be restarted in {len(RESTART_BACKOFF_SECONDS)} tries"
-        log.error("%s", message)
+        log.error("%s; tried again every %.0f s", message, GAVE_UP_SECONDS)
         if self._on_gave_up is not None:
             self._on_gave_up(message)
 
@@ -345,6 +354,19 @@ def _keep_log_small(path: Path) -> bool:
             path.replace(path.with_suffix(".log.1"))
             return True
     return False
+
+
+def _backoff_seconds(failure: int) -> float:
+    """Return how long to wait before the restart after so many failures in a row, 1 or more."""
+    return RESTART_BACKOFF_SECONDS[failure - 1] if failure <= len(RESTART_BACKOFF_SECONDS) else GAVE_UP_SECONDS
+
+
+def _room(folder: Path) -> str:
+    """Return a remark on a disk that is full: the server dies of it without always naming it."""
+    with contextlib.suppress(OSError):
+        if (free := shutil.disk_usage(folder).free) < FULL_BYTES:
+            return f"; the disk is full, {free // 1024} kB of it are free"
+    return ""
 
 
 def _last_words(files: DatabaseFiles) -> str:

@@ -1,5 +1,6 @@
 import fcntl
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -115,17 +116,31 @@ def test_a_killed_server_is_started_again(server):
     assert values(uri) == [1]
 
 
-def test_a_server_that_does_not_come_back_is_given_up_and_reported(tmp_path, monkeypatch):
+def test_a_server_that_does_not_come_back_is_reported_and_tried_again_rarely(tmp_path, monkeypatch):
     monkeypatch.setattr(mongod_module, "RESTART_BACKOFF_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr(mongod_module, "GAVE_UP_SECONDS", 0.05)
     told = []
     server = EmbeddedMongod(data_dir=tmp_path / "var", on_gave_up=told.append)
-    server.start()
+    uri = server.start()
+    put(uri, 1)
     server.files.keyfile.chmod(0o644)  # mongod refuses a key that others can read
     os.kill(server.pid, signal.SIGKILL)
     until(lambda: told)
-    assert told == ["the embedded mongod could not be restarted in 2 tries"]
     assert server.state == "gave_up"
+    server.files.keyfile.chmod(0o600)
+    until(lambda: server.state == "running")
+    assert told == ["the embedded mongod could not be restarted in 2 tries"]
+    put(uri, 2)
+    assert values(uri) == [1, 2]
     server.stop()
+
+
+def test_a_server_that_died_of_a_full_disk_is_said_to_have_died_of_it(server, monkeypatch, caplog):
+    server.start()
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(2**30, 2**30 - 5000, 5000))
+    os.kill(server.pid, signal.SIGKILL)
+    until(lambda: server.restarts == 1 and server.state == "running")
+    assert "was ended by SIGKILL; the disk is full, 4 kB of it are free (see " in caplog.text
 
 
 def test_a_server_that_keeps_dying_is_given_up(server, monkeypatch):
