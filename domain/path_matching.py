@@ -1,6 +1,6 @@
 """Fills along prices where no book is known: past trades in catch-up, and candles."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -19,7 +19,10 @@ class PathMatching(Matching):
     """Matches against prices as they follow each other."""
 
     def match_trade(self, pair: str, trade: PublicTrade, event: MarketEvent) -> None:
-        """Fill by one past trade: stops and waiting market orders at its price, limits at theirs, at most its size."""
+        """Fill by one past trade: stops and waiting market orders at its price, limits at theirs, at most its size.
+
+        In the order in which a book fills: the stops of the position, the orders, then the target of what is left.
+        """
 
         def how(price: Decimal, quantity: Decimal, liquidity: str) -> Execution:
             return Execution(
@@ -31,10 +34,10 @@ class PathMatching(Matching):
                 catch_up=True,
             )
 
-        left = trade.quantity
+        left, before = trade.quantity, self.desk.holdings.get(pair)
         for item in tuple(self.resting(pair)):
             since_ms = self.reaches(item.since_ms) if item.order_id else self.since(item.since_ms)
-            if trade.traded_ms < since_ms or (wanted := self._wanted(pair, item)) is None:
+            if item.is_target or trade.traded_ms < since_ms or (wanted := self._wanted(pair, item)) is None:
                 continue
             if item.limit and item.order_id:
                 self.waiting.arrived.add(item.order_id)
@@ -44,6 +47,21 @@ class PathMatching(Matching):
                 self._fill_resting(pair, item, how(trade.price, wanted, "taker"))
         for entry in self._waiting_market(pair, trade.traded_ms - self.paper.latency_ms):
             self.fill_order(entry, how(trade.price, entry.order.quantity - entry.order.filled, "taker"))
+        if before is not None and left > 0:
+            self._fill_target(
+                pair, before.opened_seq, trade, lambda level, wanted: how(level, min(left, wanted), "maker")
+            )
+
+    def _fill_target(
+        self, pair: str, opened_seq: int, trade: PublicTrade, how: Callable[[Decimal, Decimal], Execution]
+    ) -> None:
+        """Fill the target by a past trade, unless the position is another one by now."""
+        holding = self.desk.holdings.get(pair)
+        if holding is None or holding.opened_seq != opened_seq:
+            return
+        for item in tuple(self.resting(pair)):
+            if item.is_target and trade.traded_ms >= self.since(item.since_ms) and item.traded_through(trade):
+                self._fill_resting(pair, item, how(item.level, holding.position.quantity))
 
     def open_candle(self, pair: str, open_ms: int, price: Decimal, *, catch_up: bool) -> None:
         event = MarketEvent(kind="candle", id=open_ms, ts_ms=open_ms)

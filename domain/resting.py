@@ -25,6 +25,11 @@ class Resting:
     order_id: str = ""  # empty: the position's own
     reason: Reason = Reason.ENTRY
 
+    @property
+    def is_target(self) -> bool:
+        """Whether it is the position's own target."""
+        return self.limit and not self.order_id
+
     def at(self, price: Decimal) -> bool:
         """Return whether `price` is at the level or beyond."""
         return price <= self.level if self.falls else price >= self.level

@@ -608,6 +608,28 @@ def test_a_limit_in_catch_up_fills_when_a_trade_shows_that_it_was_crossed(ex):
     ]
 
 
+@pytest.mark.parametrize("seen", ["by a book", "in catch-up"])
+def test_an_order_comes_before_the_target_where_both_are_crossed(ex, seen):
+    bought(ex, take_profit="108")
+    ex.submit(limit("l1", Side.SELL, "0.4", "110", submitted_ms=T0 + 200), T0 + 200)
+    if seen == "by a book":
+        at(ex, 500, bids=(("111", "5"),), asks=(("111.1", "5"),))
+    else:
+        ex.on_missed(missed(trade(2, "111", 500, quantity="5")), T0 + 1000)
+    made = [(m.trade.order_id[:11], m.trade.quantity) for m in told(ex, OrderFilled)[1:]]
+    assert made == [("l1", D("0.4")), ("take_profit", D("0.6"))]
+    assert ex.desk.holdings == {}
+    consistent(ex)
+
+
+def test_the_target_of_a_position_that_this_trade_opened_is_not_reached_by_it(ex):
+    bought(ex, take_profit="110")
+    ex.submit(order("m1", Side.SELL, "3", take_profit="95", submitted_ms=T0 + 200), T0 + 200)
+    ex.on_missed(missed(trade(2, "94", 500, quantity="5")), T0 + 1000)
+    assert [m.trade.order_id for m in told(ex, OrderFilled)[1:]] == ["m1", "m1"]
+    assert fill(ex).position.direction == "short"
+
+
 def test_a_waiting_market_order_fills_at_the_first_trade_after_its_latency(ex):
     ex.submit(order(), T0)
     ex.on_missed(missed(trade(2, "100", 99), trade(3, "101", 100)), T0 + 5000)

@@ -329,6 +329,7 @@ class PaperExchange:
 
     def reach(self, pair, trade, now):
         """Note the stops that a live trade reaches; it must be seen again if we fail before they are filled."""
+        self.let_go(pair)
         known, holding = self.pairs[pair], self.holdings.get(pair)
         before = len(known.tape) - 1
         if holding and not holding.reached:
@@ -351,12 +352,15 @@ class PaperExchange:
                 known.kept = before if known.kept is None else known.kept
 
     def missed_trade(self, pair, trade):
-        """Stops and waiting market orders at its price; limits and targets at theirs, at most the trade's size."""
+        """The stop, then stop orders and waiting market orders at its price, limits and last the target at theirs.
+
+        Limits and the target get at most the trade's size between them.
+        """
         how = {"model": "trade", "ts": trade.ts, "catch_up": True}
         left, holding = trade.quantity, self.holdings.get(pair)
         waiting = self.orders_of(pair)
         if holding:
-            left -= self.missed_exit(pair, holding, trade, how)
+            self.missed_stop(pair, holding, trade, how)
         for order in waiting:
             if (
                 order.order_id not in self.orders
@@ -373,18 +377,22 @@ class PaperExchange:
             on_time = trade.ts >= order.created + self.terms.latency
             if order.order_id in self.orders and order.kind == "market" and on_time:
                 self.fill_at(order, trade.price, order.left, **how)
+        if holding and holding is self.holdings.get(pair) and left:
+            self.missed_target(pair, holding, trade, left, how)
 
-    def missed_exit(self, pair, holding, trade, how):
-        """Close at the trade's price by a stop, or at the target; return what of the trade that took."""
+    def missed_stop(self, pair, holding, trade, how):
+        """Close at the trade's price by a stop."""
         for level, reason, since in holding.stops():
             if holding.beyond(trade.price, level) and trade.ts >= since:
                 self.exit(pair, reason, [(trade.price, holding.quantity)], **how)
-                return 0
+                return
+
+    def missed_target(self, pair, holding, trade, left, how):
+        """Close at the target, at most `left`."""
         if holding.target is None or trade.ts < holding.armed or not crossed(trade, holding.target, -holding.sign):
-            return 0
-        part = min(trade.quantity, holding.quantity)
+            return
+        part = min(left, holding.quantity)
         self.exit(pair, "take_profit", [(holding.target, part)], maker=True, **how)
-        return part
 
     def fill_at(self, order, price, quantity, *, maker=False, **how):
         if order.reduce:
@@ -525,6 +533,8 @@ class PaperExchange:
         `seen`: per pair (number, ts) of the newest market event that the journal tells, None for none. Whatever came
         later comes again; it must reach back to before the trade of a stop that was reached and is not filled.
         """
+        for pair in self.pairs:
+            self.let_go(pair)
         for holding in self.holdings.values():
             holding.reached = None
         for order in self.orders.values():
