@@ -1174,3 +1174,27 @@ def test_the_position_of_a_short_counts_the_other_way(world):
     view = world.one("position_update").data.positions[BTC]
     assert (view.direction, view.unrealized_pnl, view.pnl_percent) == ("short", D("-6.4"), D("-1"))
     assert view.liquidation_price == D("70049.75124379")  # (640 + 64) / (0.01 x 1.005), away from the entry
+
+
+COMMANDS = {
+    "execute_trade": requests.ExecuteTrade(symbol=BTC, side=Side.BUY, amount=D(1)),
+    "cancel_order": requests.CancelOrder(order_id="o"),
+    "close_position": requests.ClosePosition(symbol=BTC),
+    "update_position": requests.UpdatePosition(symbol=BTC, stop_loss=D(1)),
+    "start_bot": requests.StartBot(),
+    "stop_bot": requests.StopBot(),
+    "update_bot_config": requests.UpdateBotConfig(),
+    "start_analysis": requests.StartAnalysis(),
+    "stop_analysis": requests.StopAnalysis(),
+    "accept_trade": requests.AcceptTrade(symbol=BTC),
+    "reject_trade": requests.RejectTrade(symbol=BTC),
+    "reload_settings": requests.ReloadSettings(),
+}
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_every_command_is_logged_with_role_and_address(world, caplog, kind):
+    caplog.set_level("INFO", logger="actors.hub")
+    world.ask(COMMANDS[kind], kind=kind, role="operator")
+    (line,) = (record for record in caplog.records if kind in record.getMessage())
+    assert {kind, "s1", "operator", "127.0.0.1"} <= set(line.args)

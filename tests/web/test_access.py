@@ -1,5 +1,7 @@
 """Who gets in, by Host, Origin, token and address."""
 
+import hmac
+
 import pytest
 
 from domain.errors import SettingsError
@@ -155,3 +157,13 @@ def test_forwarded_headers_of_a_stranger_mean_nothing():
     assert outcome(access(**BEHIND).admit({**PROXY, "REMOTE_ADDR": "203.0.113.9"})) == 421
     strangers = {**HOME, "HTTP_X_FORWARDED_FOR": "1.2.3.4", "HTTP_X_FORWARDED_PROTO": "https"}
     assert access().admit(strangers) == Grant("operator", "127.0.0.1", False)
+
+
+def test_every_token_is_compared_in_constant_time(monkeypatch):
+    compared = []
+    real = hmac.compare_digest
+    monkeypatch.setattr("web.access.hmac.compare_digest", lambda a, b: compared.append((a, b)) or real(a, b))
+    for given in (OPERATOR, VIEWER, "wrong"):
+        compared.clear()
+        access(operator=OPERATOR, viewer=VIEWER).admit({**HOME, "HTTP_AUTHORIZATION": f"Bearer {given}"})
+        assert [right for _, right in compared] == [OPERATOR.encode(), VIEWER.encode()]
