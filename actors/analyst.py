@@ -22,6 +22,7 @@ from domain.messages import (
     TimerFired,
 )
 from domain.ports import Archive, BudgetStore, Clock, ModelEndpoint, Peers, Timers
+from domain.savings import Savings
 from domain.technical import MODEL as BUILT_IN
 from domain.technical import technical_opinion
 from settings import Settings
@@ -180,6 +181,7 @@ class AnalystActor(Actor):
         talk = self._conversation
         limit = self._entry.max_cost_usd_per_day
         total = self._settings.llm.max_cost_usd_per_day
+        saved = talk.saved_today() if talk else Savings()
         return AnalystStatus(
             name=self._analyst,
             model=self._entry.model,
@@ -192,6 +194,9 @@ class AnalystActor(Actor):
             cost_today_usd=talk.cost_today() if talk else Decimal(0),
             budget_usd=Decimal(0) if self._built_in else total if limit is None else min(limit, total),
             latency_ms=talk.latency_ms if talk else None,
+            calls=saved.calls,
+            cached_tokens=saved.cached_tokens,
+            saved=saved.table(),
         )
 
     def _state(self) -> tuple[AnalystState, str | None]:
@@ -201,4 +206,13 @@ class AnalystActor(Actor):
 
 
 def _without_counts(status: AnalystStatus) -> AnalystStatus:
-    return replace(status, opinions=0, abstentions=0, cost_today_usd=Decimal(0), latency_ms=None)
+    return replace(
+        status,
+        opinions=0,
+        abstentions=0,
+        cost_today_usd=Decimal(0),
+        latency_ms=None,
+        calls=0,
+        cached_tokens=0,
+        saved=(),
+    )

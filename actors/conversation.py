@@ -19,6 +19,7 @@ from domain.messages import Alerted, FormOpinion, ModelAnswered, SpendRead
 from domain.opinions import Unusable, View, opinion, read_answer, still_holds
 from domain.ports import Archive, BudgetStore, Clock, ModelAnswer, ModelEndpoint, Peers, Timers
 from domain.prompts import prompt_hash, prompt_version, repair_prompt, system_prompt, user_prompt
+from domain.savings import Savings, Spared
 from settings import AnalystSettings, Settings
 
 BATCH_SECONDS = 0.2  # bots ask at about the same moment: their questions share one call
@@ -87,6 +88,7 @@ class Conversation:
     _memory: dict[str, Memory] = field(default_factory=dict)
     _spent: tuple[str, Decimal] = ("", Decimal(0))  # UTC day, USD
     _over_budget: tuple[str, str] = ("", "")  # UTC day, why
+    _savings: Savings = field(default_factory=Savings)
 
     def __post_init__(self) -> None:
         self._bucket = TokenBucket(
@@ -101,6 +103,7 @@ class Conversation:
         """Take a question: answer it again where nothing has changed, else gather it for the next call."""
         pair = request.features.pair
         if (last := self._memory.get(pair)) and self._still_holds(last, request.features):
+            self._spare(Spared.UNCHANGED)
             self.repeat(request, replace(last.opinion, round_id=request.round_id, cost_usd=Decimal(0)))
             return
         if (older := self._waiting.pop(pair, None)) is not None:
@@ -132,7 +135,23 @@ class Conversation:
         else:
             self._over_budget = ("", "")
             self.latency_ms = message.answer.latency_ms
+            self._count(exchange, message, message.answer)
             self._read(exchange, message, message.answer)
+
+    def _count(self, exchange: Exchange, message: ModelAnswered, answer: ModelAnswer) -> None:
+        self._savings = self._savings.with_call(
+            utc_day(exchange.started_ms),
+            questions=0 if exchange.repairing else len(exchange.pairs),
+            cost_usd=message.cost_usd,
+            cached_tokens=answer.cached_tokens or 0,
+        )
+        if message.cost_usd > message.reserved_usd:
+            self.log.warning(
+                "A call of %s cost %s USD, more than the %s that were reserved",
+                self.entry.model,
+                money.text(message.cost_usd),
+                money.text(message.reserved_usd),
+            )
 
     def _late(self, message: ModelAnswered) -> None:
         """Keep what a call came to that was given up: it may have cost money."""
@@ -160,6 +179,14 @@ class Conversation:
     def cost_today(self) -> Decimal:
         """Return what was spent on this UTC day, USD."""
         return self._spent[1] if self._spent[0] == utc_day(self.clock.now_ms()) else Decimal(0)
+
+    def saved_today(self) -> Savings:
+        """Return what this UTC day's calls were, and what no call was made for; a restart begins anew."""
+        return self._savings.on(utc_day(self.clock.now_ms()))
+
+    def _spare(self, reason: Spared, questions: int = 1) -> None:
+        if questions:
+            self._savings = self._savings.with_spared(utc_day(self.clock.now_ms()), reason, questions)
 
     # --- before the call ------------------------------------------------------------------------------------------
 
@@ -189,8 +216,10 @@ class Conversation:
         if not due or self._exchange is not None:
             return
         if self.breaker.is_open(now_ms):
+            self._spare(Spared.BREAKER_OPEN, len(due))
             self._withhold_all(due, self._breaker_text())
         elif (bucket := self._bucket.taken(now_ms)) is None:
+            self._spare(Spared.TOO_MANY_CALLS, len(due))
             self._withhold_all(due, "too many calls were made in the last minute")
         else:
             self._bucket = bucket
@@ -204,6 +233,7 @@ class Conversation:
         gathered, self._waiting = self._waiting, {}
         late = {pair: each for pair, each in gathered.items() if each.deadline_ms - now_ms <= MARGIN_MS}
         due = {pair: gathered[pair] for pair in sorted(gathered) if pair not in late}
+        self._spare(Spared.OUT_OF_TIME, len(late))
         self._withhold_all(late, "the question was out of time before the call")
         return due
 
@@ -290,6 +320,7 @@ class Conversation:
 
     def _not_made(self, message: ModelAnswered, day: str) -> None:
         if message.over_budget:
+            self._spare(Spared.BUDGET_USED, len(self._exchange.asked) if self._exchange else 0)
             if self._over_budget[0] != day:
                 self._alert(message.blocked)
             self._over_budget = (day, message.blocked)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain import budget as rules
-from domain.errors import LedgerUnavailable
+from domain.errors import AlreadyReserved, LedgerUnavailable
 from domain.messages import ModelAnswered
 from domain.ports import BudgetStore, Clock, ModelAnswer, ModelEndpoint
 from domain.prompts import ANSWER_SCHEMA
 
 NO_LEDGER = "the ledger is unavailable, so the cost could not be reserved"
+MADE_BEFORE = "a call of this moment was made before, so nothing could be reserved for another"
 NO_TIME = "no time was left for the call"
 
 
@@ -54,6 +55,8 @@ def make_call(order: CallOrder, *, endpoint: ModelEndpoint, budget: BudgetStore,
     try:
         budget.reserve(call_id=order.call_id, analyst=order.analyst, day=order.day, usd=reserved)
         spent = budget.spent(day=order.day)  # with everybody's reservations, this one included
+    except AlreadyReserved:  # the clock went back, or a recording is played again: that money is spent
+        return _not_made(order, MADE_BEFORE, None)
     except LedgerUnavailable:
         budget.settle(call_id=order.call_id, usd=Decimal(0))  # it may have been stored, and nothing was called
         return _not_made(order, NO_LEDGER, None)

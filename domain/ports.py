@@ -260,11 +260,11 @@ class BudgetStore(Protocol):
         ...
 
     def reserve(self, *, call_id: str, analyst: str, day: str, usd: Decimal) -> None:
-        """Store the reservation before the call. Raises LedgerUnavailable: then do not call."""
+        """Store the reservation before the call. Raises LedgerUnavailable, AlreadyReserved: then do not call."""
         ...
 
     def settle(self, *, call_id: str, usd: Decimal) -> None:
-        """Replace the reservation by what was spent; in the background."""
+        """Replace the reservation by what was spent, in the background; not one that another process made."""
         ...
 
 

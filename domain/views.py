@@ -583,6 +583,9 @@ class AnalystView:
     cost_today_usd: Decimal
     budget_usd: Decimal
     latency_ms: int | None
+    calls: int  # today, since the start
+    cached_tokens: int
+    saved: tuple[object, ...]  # {reason, questions, usd}: questions that no call was made for
     hit_rate: float | None
     brier: float | None
     calibration: tuple[object, ...]

@@ -19,7 +19,7 @@ from actors.model_call import CallOrder, make_call
 from actors.timers import VirtualTimers
 from adapters.clock import VirtualClock
 from domain.analysis import Action, AnalystState, AnalystStatus, Features
-from domain.errors import LedgerUnavailable
+from domain.errors import AlreadyReserved, LedgerUnavailable
 from domain.messages import (
     ActorStarted,
     Alerted,
@@ -757,3 +757,55 @@ def test_calls_at_once_never_spend_more_than_the_budgets(callers: Sequence[tuple
     for analyst in ("grok", "claude", "gpt"):
         assert sum((usd for name, usd in billed if name == analyst), Decimal(0)) <= Decimal("0.8")
     assert store.total() >= sum((usd for _, usd in billed), Decimal(0))
+
+
+# --- what was saved ---------------------------------------------------------------------------------------------------
+
+
+def test_the_status_tells_what_was_asked_and_what_was_not(desk) -> None:
+    model = desk(replace(answer(good(*PAIRS), cost="0.02"), cached_tokens=512))
+    model.round(*PAIRS)
+    model.clock.move_to(NOW_MS + 60_000)
+    model.ask(*PAIRS)  # nothing changed
+    model.round("BTCUSDT", shown=features(headlines=(item("new"),)), seconds=0.6)  # and no time is left
+    status = model.status()
+    assert (status.calls, status.cached_tokens) == (1, 512)
+    assert [(row.reason, row.questions, row.usd) for row in status.saved] == [
+        ("unchanged", 2, Decimal("0.02")),
+        ("out_of_time", 1, Decimal("0.01")),
+    ]
+    model.clock.move_to(NOW_MS + 86_400_000)
+    assert (model.status().calls, model.status().saved) == (0, ())
+
+
+def test_what_breaker_bucket_and_budget_spare_is_counted(desk) -> None:
+    model = desk(*[answer("no")] * 10, answer(good("BTCUSDT")))
+    _minutes(model, 6)
+    assert [(row.reason, row.questions) for row in model.status().saved] == [("breaker_open", 1)]
+    dear = desk(answer(good("BTCUSDT")), price="0.51")
+    dear.round("BTCUSDT")
+    assert [(row.reason, row.questions) for row in dear.status().saved] == [("budget_used", 1)]
+    busy = desk(answer(good("BTCUSDT")))
+    for n in range(8):
+        busy.round("BTCUSDT", shown=features(headlines=(item(f"news-{n}"),)))
+    assert [(row.reason, row.questions) for row in busy.status().saved] == [("too_many_calls", 2)]
+
+
+def test_a_call_of_a_moment_that_was_paid_for_before_is_not_made(desk) -> None:
+    model = desk(answer(good("BTCUSDT")))
+
+    def taken(**_: Any) -> None:
+        raise AlreadyReserved("before")
+
+    model.budget.reserve = taken
+    model.round("BTCUSDT")
+    assert model.endpoint.calls == []
+    assert model.reasons() == ["a call of this moment was made before, so nothing could be reserved for another"]
+
+
+def test_a_call_that_found_no_place_says_nothing_about_the_model(desk) -> None:
+    model = desk(answer(outcome="busy", cost="0", status=None))
+    _minutes(model, 7)
+    assert model.status().state is AnalystState.READY
+    assert set(model.reasons()) == {"no call was made"}
+    assert model.status().cost_today_usd == 0

@@ -4,7 +4,7 @@ import gevent
 import pytest
 
 from adapters.mongo import MongoStores
-from domain.errors import LedgerUnavailable
+from domain.errors import AlreadyReserved, LedgerUnavailable
 
 DAY = "2026-01-01"
 
@@ -37,13 +37,13 @@ def test_a_settlement_that_still_waits_counts_already(stores):
     assert stores.budget.spent(day=DAY) == (("grok", Decimal("0.01")),)
 
 
-def test_reserving_and_settling_again_changes_nothing(stores):
+def test_an_id_is_reserved_once_and_settled_as_often_as_told(stores):
     reserve(stores, "1", "0.10")
-    stores.budget.settle(call_id="1", usd=Decimal("0.02"))
-    settled(stores)
-    reserve(stores, "1", "0.10")
-    stores.budget.settle(call_id="1", usd=Decimal("0.02"))
-    settled(stores)
+    for _ in range(2):
+        stores.budget.settle(call_id="1", usd=Decimal("0.02"))
+        settled(stores)
+    with pytest.raises(AlreadyReserved, match="a call 1 was reserved before"):
+        reserve(stores, "1", "0.10")
     assert stores.budget.spent(day=DAY) == (("grok", Decimal("0.02")),)
 
 
@@ -51,6 +51,16 @@ def test_a_reservation_survives_the_process(stores, mongod):
     reserve(stores, "1", "0.10")
     other = MongoStores(uri=mongod.uri, database=stores.name)
     assert other.budget.spent(day=DAY) == (("grok", Decimal("0.10")),)
+    other.close()
+
+
+def test_nobody_settles_what_another_process_reserved_under_the_same_id(stores, mongod):
+    reserve(stores, "1", "0.10")
+    other = MongoStores(uri=mongod.uri, database=stores.name)
+    other.budget.settle(call_id="1", usd=Decimal(0))  # as after a reservation of its own that failed
+    assert other.budget.spent(day=DAY) == (("grok", Decimal("0.10")),)
+    settled(other)
+    assert stores.budget.spent(day=DAY) == (("grok", Decimal("0.10")),)
     other.close()
 
 
