@@ -69,20 +69,34 @@ def missed(
 ) -> tuple[tuple[PublicTrade, ...], tuple[Candle, ...]]:
     """Return what happened after that moment: trades, and candles of 1 m for the part that is too long ago.
 
-    The first candle may begin before `since_ms`; the last one ends where the trades begin.
+    The minute of `since_ms` is told by its trades, too: a candle would not say which of it came after that moment. So
+    trades stand before the first candle and after the last one.
     """
     from_ms = exchange_ms - SINGLE_TRADES_SPAN_MS
+    from_ms -= from_ms % MINUTE_MS
     if since_ms >= from_ms:
         if since_trade_id is None:
             return trades_since(rest, pair, since_ms=since_ms), ()
         return trades_after(rest, pair, last_id=since_trade_id, last_ms=since_ms), ()
-    from_ms -= from_ms % MINUTE_MS
     if since_ms < exchange_ms - CANDLES_SPAN_MS:
         log.warning("%s was left alone for more than 30 days: what happened before those is not fetched", pair)
-        since_ms = exchange_ms - CANDLES_SPAN_MS
-    start_ms = since_ms - since_ms % MINUTE_MS
+        since_ms, since_trade_id = exchange_ms - CANDLES_SPAN_MS, None
+    start_ms = since_ms - since_ms % MINUTE_MS + MINUTE_MS
+    begun = _until(rest, pair, since_ms=since_ms, last_id=since_trade_id, end_ms=start_ms)
     candles = tuple(rest.klines(pair, "1m", start_ms=start_ms, end_ms=from_ms - MINUTE_MS))
-    return trades_since(rest, pair, since_ms=from_ms - 1), candles
+    return (*begun, *trades_since(rest, pair, since_ms=from_ms - 1)), candles
+
+
+def _until(rest: BinanceRest, pair: str, *, since_ms: int, last_id: int | None, end_ms: int) -> Iterator[PublicTrade]:
+    """Yield the trades after `last_id`, else after `since_ms`, and before `end_ms`, aggregated."""
+    first_ms = since_ms + 1 if last_id is None else since_ms
+    if first_ms >= end_ms:
+        return
+    for aggregate in rest.aggregates_since(pair, first_ms):
+        if end_ms <= aggregate.T:
+            return
+        if last_id is None or aggregate.l > last_id:
+            yield from _after(rest, pair, aggregate, last_id, [])
 
 
 def _aggregated(
@@ -93,12 +107,18 @@ def _aggregated(
     for aggregate in rest.aggregates_since(pair, last_ms):
         if first_new_id is not None and aggregate.f >= first_new_id:
             return
-        if aggregate.l <= last_id:
-            continue
-        if aggregate.f <= last_id:
-            yield from _rest_of(rest, pair, aggregate, last_id, newest)
-        else:
-            yield _before(aggregate, newest)
+        if aggregate.l > last_id:
+            yield from _after(rest, pair, aggregate, last_id, newest)
+
+
+def _after(
+    rest: BinanceRest, pair: str, aggregate: wire.AggregateTrade, last_id: int | None, newest: list[wire.RestTrade]
+) -> Iterator[PublicTrade]:
+    """Yield an aggregate, or the part of it that came after `last_id`."""
+    if last_id is not None and aggregate.f <= last_id:
+        yield from _rest_of(rest, pair, aggregate, last_id, newest)
+    else:
+        yield _before(aggregate, newest)
 
 
 def _rest_of(

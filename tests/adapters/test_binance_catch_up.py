@@ -145,16 +145,46 @@ def test_what_is_long_ago_comes_as_candles_up_to_where_the_trades_begin():
     now_ms = 12_000_000
     trades, candles = missed(exchange, "BTCUSDT", since_ms=90_000, since_trade_id=90, exchange_ms=now_ms)
     boundary_ms = candles[-1].open_ms + MINUTE
-    assert candles[0].open_ms == MINUTE
+    assert candles[0].open_ms == 2 * MINUTE
     assert boundary_ms == (now_ms - 2 * HOUR) // MINUTE * MINUTE
-    assert trades[0].traded_ms == boundary_ms
+    assert next(trade.traded_ms for trade in trades if trade.traded_ms > 2 * MINUTE) == boundary_ms
     assert trades[-1].trade_id == 12_000
+
+
+@pytest.mark.parametrize(
+    ("since_ms", "since_id", "first", "last"),
+    [
+        (90_000, 90, 91, 119),
+        (90_000, None, 91, 119),
+        (92_000, 94, 95, 119),  # of the order of trades 92 to 96 the rest
+        (119_000, 119, None, None),
+        (119_999, None, None, None),
+        (120_000, 120, 121, 179),
+    ],
+)
+def test_the_minute_that_was_seen_in_part_is_told_by_its_trades(since_ms, since_id, first, last):
+    exchange = Exchange(12_000, orders=((92, 96),), newest=1000)
+    trades, candles = missed(exchange, "BTCUSDT", since_ms=since_ms, since_trade_id=since_id, exchange_ms=12_000_000)
+    begun = [trade for trade in trades if trade.traded_ms < candles[0].open_ms]
+    assert candles[0].open_ms == since_ms // MINUTE * MINUTE + MINUTE
+    assert (begun[0].trade_id, begun[-1].trade_id) == (first, last) if first else not begun
+    if first:
+        assert sum(trade.quantity for trade in begun) == sum(range(first, last + 1))
+
+
+def test_where_candles_would_begin_after_the_trades_there_are_trades_alone():
+    now_ms = 12_030_000
+    since_ms = now_ms - 2 * HOUR - 10_000
+    trades, candles = missed(
+        Exchange(12_000), "BTCUSDT", since_ms=since_ms, since_trade_id=since_ms // 1000, exchange_ms=now_ms
+    )
+    assert (candles, trades[0].trade_id) == ((), since_ms // 1000 + 1)
 
 
 def test_what_is_longer_ago_than_thirty_days_is_left_out():
     day_ms, now_ms = 24 * HOUR, 100 * 24 * HOUR
     _, candles = missed(Exchange(1), "BTCUSDT", since_ms=0, since_trade_id=None, exchange_ms=now_ms)
-    assert candles[0].open_ms == now_ms - 30 * day_ms
+    assert candles[0].open_ms == now_ms - 30 * day_ms + MINUTE
 
 
 @pytest.mark.parametrize(("since_id", "first"), [(11_990, 11_991), (None, 11_991)])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.market import MarketState
+from domain.market import Candle, MarketState
 from domain.messages import (
     AmendProtection,
     CancelOrder,
@@ -584,6 +584,15 @@ def test_in_catch_up_the_stop_fills_at_the_triggering_trade_with_its_time(ex):
     assert (made.trade.ts_ms, made.trade.catch_up) == (T0 + 2000, True)
     assert ex.pending[-1]["market_event"] == {"kind": "trade", "id": 3, "ts": T0 + 2000}
     assert len(told(ex, OrderFilled)) == 2
+
+
+def test_the_rest_of_a_minute_comes_as_trades_before_the_candles_that_follow(ex):
+    bought(ex, at_ms=30_000, stop_loss="95")
+    quiet = Candle(open_ms=T0 + 60_000, open=D(100), high=D(111), low=D(99), close=D(100), volume=D(1))
+    ex.on_missed(missed(trade(2, "94", 45_000), trade(9, "99", 120_000), candles=[quiet]), T0 + 9_000_000)
+    made = fill(ex).trade
+    assert (made.price, made.fill_model, made.reason) == (D("94"), FillModel.TRADE, Reason.STOP_LOSS)
+    assert (made.ts_ms, ex.books.seen[PAIR].id) == (T0 + 45_000, 9)
 
 
 def test_trades_from_before_the_stop_was_set_do_not_reach_it(ex):
