@@ -221,7 +221,20 @@ def test_other_shapes_of_the_index_are_unavailable(body):
         ("Exchange hacked, millions stolen", -1),
         ("SEC sues exchange for fraud", -1),
         ("Ethereum upgrade approved", 1),
+        ("Startup raises $20 million in Series A funding", 1),
+        ("Regulators shut down unregistered exchange", -1),
     ],
 )
 def test_the_lexicon_knows_how_the_market_speaks(title, sign):
     assert LexiconSentiment().score(title) * sign > 0.15
+
+
+@pytest.mark.parametrize(
+    "title", ["What is a smart contract?", "US Treasury security token interest", "Is it Worth Buying Bitcoin in 2021?"]
+)
+def test_questions_and_words_of_the_trade_are_neutral(title):
+    assert abs(LexiconSentiment().score(title)) < 0.15
+
+
+def test_only_the_beginning_of_a_text_is_scored():
+    assert LexiconSentiment().score("x " * 250 + "crash") == 0
