@@ -66,10 +66,10 @@ from adapters.sentiment import LexiconSentiment
 from adapters.systemd import Notifier
 from adapters.weight_governor import WeightGovernor
 from domain.errors import LedgerCorrupt, LedgerUnavailable, QuorumError, SettingsError
-from domain.headlines import base_asset
 from domain.journal import epoch_ms
 from domain.market import Source
 from domain.messages import ActorStatusChanged, RecordSettings, ReloadSettings, SettingsApplied, SettingsReloaded
+from domain.pair_names import base_asset
 from domain.ports import Clock, Head, MarketSource, MoodSource, NewsSource
 from ledger.background import JournalVerifier
 from settings import Settings, as_decided, as_flat, diff, load_settings, needs_restart, settings_hash
@@ -190,6 +190,14 @@ def _news_sources(settings: Settings, world: World | None) -> tuple[NewsSource, 
         currencies = tuple(base_asset(pair) for pair in settings.bots.pairs)
         sources.append(CryptoPanicSource(url=settings.news.cryptopanic_url, key=key, currencies=currencies))
     return tuple(sources)
+
+
+def _unused_sources(outside: Outside) -> dict[str, str]:
+    """Return the news sources that this desk could have and has not, with the reason for people."""
+    if any(source.name == CryptoPanicSource.name for source in outside.news):
+        return {}
+    reason = "no key" if outside.source in (Source.BINANCE, Source.SIMULATED) else "a recording has no news"
+    return {CryptoPanicSource.name: reason}
 
 
 def _endpoint(settings: Settings, world: World | None) -> "OpenRouterEndpoint | None":
@@ -468,6 +476,7 @@ class Desk:
                 sources=outside.news,
                 mood=outside.mood,
                 sentiment=LexiconSentiment(),
+                disabled=_unused_sources(outside),
                 archive=archive,
                 bots=bots,
             ),

@@ -178,6 +178,8 @@ class HubActor(Actor):
                 self._on_news_published(message)
             case messages.FearGreedChanged():
                 self._state.fear_greed = message.fear_greed
+            case messages.NewsSourcesChanged():
+                self._state.news_sources = message.sources
             case _:
                 return self._on_desk(message)
         return None

@@ -11,7 +11,7 @@ from domain.analysis import AnalystStatus, Decision, Features, Signal
 from domain.market import MarketState, Quote, Source, Ticker
 from domain.messages import ActorStatusChanged, LedgerAdvanced, MarketStatusChanged, RecentTrades, TradeProposed
 from domain.money import ZERO
-from domain.news import FearGreed, NewsItem
+from domain.news import FearGreed, NewsItem, NewsSourceStatus
 from domain.ports import PublicFigures
 from domain.trading import (
     Account,
@@ -92,6 +92,7 @@ class HubState:
     pair_status: dict[str, str] = field(default_factory=dict)
     news: dict[str, NewsItem] = field(default_factory=dict)  # by id, oldest first
     fear_greed: FearGreed | None = None
+    news_sources: tuple[NewsSourceStatus, ...] = ()
     analysts: dict[str, AnalystStatus] = field(default_factory=dict)
     actors: dict[str, ActorStatusChanged] = field(default_factory=dict)
     ledger: LedgerAdvanced | None = None
@@ -325,6 +326,7 @@ class HubState:
             staleness_seconds=tuple(ages),
             ledger_seq=self.seq,
             ledger_available=self.ledger_view().available,
+            news_sources=self.news_sources,
         )
 
     def source_view(self) -> SourceView:
@@ -336,6 +338,7 @@ class HubState:
             market=self.market_status(),
             ledger=self.ledger_view(),
             source=self.source_view(),
+            news=tuple(analysis_views.news_source_view(source) for source in self.news_sources),
         )
 
     def initial_data(self, now_ms: int) -> InitialView:

@@ -1,9 +1,13 @@
 """Bounded HTTP GET: a limit on the whole call and on the body, and errors that carry no query string."""
 
+from email.utils import parsedate_to_datetime
+
 import gevent
 import requests
 
 from domain.errors import SourceUnavailable
+
+LONGEST_WAIT_SECONDS = 86_400.0  # that a server may ask for
 
 
 def get(
@@ -44,9 +48,23 @@ def get(
         limit.close()
 
 
+def _retry_after(headers: dict[str, str]) -> float | None:
+    """Return the seconds that Retry-After asks for, at most LONGEST_WAIT_SECONDS; None when it says nothing usable.
+
+    It is a number, or a date, which counts from the answer's own Date.
+    """
+    text = headers.get("retry-after", "")
+    if text.isascii() and text.isdigit() and len(text) <= 9:
+        return min(float(text), LONGEST_WAIT_SECONDS)
+    try:
+        seconds = (parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
+    except (TypeError, ValueError):
+        return None
+    return min(max(0.0, seconds), LONGEST_WAIT_SECONDS)
+
+
 def _refused(what: str, status: int, headers: dict[str, str]) -> SourceUnavailable:
-    wait = headers.get("retry-after", "")
-    seconds = float(wait) if wait.isascii() and wait.isdigit() else None
+    seconds = _retry_after(headers)
     return SourceUnavailable(f"{what} answered HTTP {status}", retry_after_seconds=seconds)
 
 

@@ -8,6 +8,7 @@ import feedparser
 import gevent
 import requests
 
+from adapters.feed_body import check
 from adapters.http import get
 from domain.errors import SourceUnavailable
 from domain.ports import RawHeadline
@@ -42,10 +43,11 @@ class RssSource:
         )
         if status == 304:
             return ()
+        check(body, self.name)
         feed = gevent.get_hub().threadpool.apply(_parse, (body,))  # a large feed takes a second: nobody waits for it
         if not feed.get("version"):
             raise SourceUnavailable(f"{self.name} did not send a feed")
-        self._validators = _validators(headers)
+        self._validators = _validators(headers)  # only of what could be read: a broken answer is asked for again
         source = _text(feed.feed.get("title")) or self.name
         return tuple(_headline(entry, source) for entry in feed.entries[:MAX_ENTRIES])
 

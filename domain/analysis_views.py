@@ -7,7 +7,7 @@ from decimal import Decimal
 from domain.analysis import Abstention, Action, AnalystStatus, Decision, Features, Opinion, Signal
 from domain.decision_documents import features_document
 from domain.messages import TradeProposed
-from domain.news import FearGreed, NewsItem
+from domain.news import FearGreed, NewsItem, NewsSourceStatus
 from domain.views import (
     ABSENT,
     AnalysisLogView,
@@ -19,6 +19,7 @@ from domain.views import (
     HeadlineView,
     InsightsView,
     NewsItemView,
+    NewsSourceView,
     OpinionView,
     PairNewsView,
     PendingTradeView,
@@ -347,6 +348,19 @@ def pair_news_view(pair: str, items: Iterable[NewsItem], now_ms: int) -> PairNew
 def fear_greed_view(mood: FearGreed) -> FearGreedView:
     """Return the mood index."""
     return FearGreedView(value=mood.value, label=mood.label, timestamp=mood.at_ms, time=iso(mood.at_ms))
+
+
+def news_source_view(status: NewsSourceStatus) -> NewsSourceView:
+    """Return a source of news as `health` shows it."""
+    return NewsSourceView(
+        source=status.name,
+        state=status.state,
+        detail=status.detail,
+        last_ok=status.last_ok_ms,
+        next_try=status.next_ms,
+        stories=status.stories,
+        repeats=status.repeats,
+    )
 
 
 def usd(amount: Decimal) -> str:

@@ -3,33 +3,18 @@
 import hashlib
 import html
 import re
-from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from domain.news import NewsItem
+from domain.pair_names import PairNames
 from domain.ports import RawHeadline
 
 MAX_TITLE, MAX_SUMMARY, MAX_URL, MAX_SOURCE = 300, 500, 500, 60  # characters
+MAX_RAW_URL = 4 * MAX_URL  # with its tracking parameters
 BULLISH_FROM = 0.15  # of -1..1: label bullish at or above, bearish at or below the negative
 
-_NAMES = {  # names a headline uses for an asset, besides its ticker
-    "BTC": ("bitcoin",),
-    "ETH": ("ethereum", "ether"),
-    "XRP": ("ripple",),
-    "BNB": ("binance coin", "bnb chain"),
-    "SOL": ("solana",),
-    "ADA": ("cardano",),
-    "DOGE": ("dogecoin",),
-    "DOT": ("polkadot",),
-    "LINK": ("chainlink",),
-    "AVAX": ("avalanche",),
-    "LTC": ("litecoin",),
-    "TRX": ("tron",),
-    "TON": ("toncoin",),
-    "SHIB": ("shiba inu",),
-}
 _SCRIPT = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<[^>]{0,2000}>")
+_TAG = re.compile(r"<[^<>]{0,2000}>")  # none within another: a row of a thousand "<" costs nothing
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff]+")
 _WORD = re.compile(r"[a-z0-9]+")
 _TRACKING = re.compile(r"^(utm_.*|mtm_.*|fbclid|gclid|auth_token|ref)$", re.IGNORECASE)
@@ -46,6 +31,8 @@ def plain_text(raw: str, limit: int) -> str:
 
 def clean_url(raw: str) -> str:
     """Return an http(s) address without tracking parameters and fragment; empty when it is none or too long."""
+    if len(raw) > MAX_RAW_URL:
+        return ""
     try:
         parts = urlsplit(raw.strip())
         query = urlencode([(k, v) for k, v in parse_qsl(parts.query) if not _TRACKING.match(k)])
@@ -62,26 +49,6 @@ def story_id(title: str) -> str:
     return hashlib.sha256(" ".join(_WORD.findall(title.lower())).encode()).hexdigest()
 
 
-def base_asset(pair: str) -> str:
-    """Return the base of a USDT pair: BTC for BTCUSDT."""
-    return pair.removesuffix("USDT")
-
-
-def pairs_of(text: str, currencies: Sequence[str], pairs: Sequence[str]) -> tuple[str, ...]:
-    """Return those of `pairs` that `text` names by ticker or name, or that the source itself names.
-
-    Tickers count only in capitals and as whole words (`SOL` is not in `SOLUTION`, `link` is not LINK).
-    """
-    lower = text.lower()
-    return tuple(pair for pair in pairs if _speaks_of(base_asset(pair), text, lower, currencies))
-
-
-def _speaks_of(base: str, text: str, lower: str, currencies: Sequence[str]) -> bool:
-    if base in currencies or re.search(rf"(?<![A-Za-z0-9]){re.escape(base)}(?:USDT)?(?![A-Za-z0-9])", text):
-        return True
-    return any(re.search(rf"\b{re.escape(name)}\b", lower) for name in _NAMES.get(base, ()))
-
-
 def label_of(sentiment: float) -> str:
     """Return bullish, bearish or neutral for a sentiment in -1..1."""
     if sentiment >= BULLISH_FROM:
@@ -89,7 +56,7 @@ def label_of(sentiment: float) -> str:
     return "bearish" if sentiment <= -BULLISH_FROM else "neutral"
 
 
-def news_item(raw: RawHeadline, *, pairs: Sequence[str], sentiment: float, received_ms: int) -> NewsItem | None:
+def news_item(raw: RawHeadline, *, pairs: PairNames, sentiment: float, received_ms: int) -> NewsItem | None:
     """Return the item, or None when nothing readable is left of its title.
 
     A publication time in the future or unknown counts as the time of receipt.
@@ -104,7 +71,7 @@ def news_item(raw: RawHeadline, *, pairs: Sequence[str], sentiment: float, recei
         summary=summary,
         url=clean_url(raw.url),
         source=plain_text(raw.source, MAX_SOURCE),
-        pairs=pairs_of(f"{title} {summary}", tuple(c.upper() for c in raw.currencies), pairs),
+        pairs=pairs.of(f"{title} {summary}", raw.currencies),
         sentiment=max(-1.0, min(1.0, sentiment)),
         label=label_of(sentiment),
         published_ms=min(raw.published_ms, received_ms) if raw.published_ms else received_ms,

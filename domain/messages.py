@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from domain.analysis import Abstention, AnalystStatus, Decision, Features, Opinion, Signal
 from domain.market import Candle, MarketState, OrderBook, PublicTrade, Quote, Source, SymbolRules, Ticker
-from domain.news import FearGreed, NewsItem
+from domain.news import FearGreed, NewsItem, NewsSourceStatus
 from domain.ports import ModelAnswer
 from domain.requests import Request
 from domain.trading import (
@@ -338,8 +338,20 @@ class FearGreedChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewsSourcesChanged:
+    """News -> hub. All sources with their state; newest wins."""
+
+    sources: tuple[NewsSourceStatus, ...]
+
+    @property
+    def conflate_key(self) -> object:
+        return "news sources"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendNews:
-    """Bot, hub -> news, at their start. Answered with NewsPublished and FearGreedChanged to `reply_to`."""
+    """Bot, hub -> news, at their start. Answered with NewsPublished, FearGreedChanged and, to the hub,
+    NewsSourcesChanged to `reply_to`."""
 
     reply_to: str
 

@@ -26,3 +26,16 @@ class FearGreed:
     value: int  # 0..100
     label: str  # as the source says it
     at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsSourceStatus:
+    """How one source of news or mood is doing."""
+
+    name: str
+    state: str  # starting | ok | failing | disabled
+    detail: str  # one sentence: what is wrong, or why it is not used; empty when nothing is
+    last_ok_ms: int | None = None  # when it answered usefully last
+    next_ms: int | None = None  # failing: when it is asked again at the earliest
+    stories: int = 0  # told since the start
+    repeats: int = 0  # left out since the start: told already, by this source or another

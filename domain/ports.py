@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from domain.analysis import AnalystStatus
 from domain.market import Source
-from domain.news import FearGreed
+from domain.news import FearGreed, NewsSourceStatus
 
 JournalDocument = dict[str, object]  # as DESIGN 9 names the fields; Decimal, int, str, bool, dict and list inside
 
@@ -276,6 +276,7 @@ class PublicFigures:
     staleness_seconds: tuple[tuple[str, float], ...]  # per pair: age of its newest price
     ledger_seq: int
     ledger_available: bool
+    news_sources: tuple[NewsSourceStatus, ...] = ()
 
 
 class Notices(Protocol):

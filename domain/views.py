@@ -715,6 +715,19 @@ class LedgerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewsSourceView:
+    """A source of news or mood in `health`."""
+
+    source: str
+    state: str  # starting | ok | failing | disabled
+    detail: str
+    last_ok: int | None  # ms
+    next_try: int | None  # ms
+    stories: int
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HealthView:
     """`health`."""
 
@@ -722,6 +735,7 @@ class HealthView:
     market: MarketStatusView | None
     ledger: LedgerView
     source: SourceView
+    news: tuple[NewsSourceView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from domain.analysis import AnalystStatus
+from domain.news import NewsSourceStatus
 from web.measures import MeasuresKept
 from web.notices import SessionNotices
 
@@ -38,6 +39,7 @@ class DeskFigures:
     ledger_available: bool = True
     last_audit_ms: int | None = None
     last_audit_clean: bool = True
+    news_sources: tuple[NewsSourceStatus, ...] = ()
 
 
 class _Desk:
@@ -54,6 +56,7 @@ class _Desk:
         yield from _of_actors(figures.actors)
         yield from _of_analysts(figures.analysts)
         yield from _of_measures(self._measures)
+        yield from _of_news(figures.news_sources)
         yield from self._of_sessions()
         staleness = GaugeMetricFamily("quorum_market_staleness_seconds", "Age of the newest price", labels=["symbol"])
         for symbol, age in figures.market_staleness_seconds:
@@ -86,6 +89,7 @@ class _Desk:
             market_staleness_seconds=figures.market_staleness_seconds or shown.staleness_seconds,
             ledger_seq=figures.ledger_seq or shown.ledger_seq,
             ledger_available=figures.ledger_available and shown.ledger_available,
+            news_sources=figures.news_sources or shown.news_sources,
         )
 
     def _of_sessions(self) -> Iterator[Metric]:
@@ -151,6 +155,21 @@ def _of_analysts(analysts: Iterable[AnalystStatus]) -> Iterator[Metric]:
         if item.latency_ms is not None:
             latency.add_metric(names, item.latency_ms / 1000)
     yield from (opinions, abstentions, cost, latency)
+
+
+def _of_news(sources: Iterable[NewsSourceStatus]) -> Iterator[Metric]:
+    labels = ["source"]
+    up = GaugeMetricFamily("quorum_news_source_up", "1 unless the source fails or is not used", labels=labels)
+    answered = GaugeMetricFamily("quorum_news_source_answered_timestamp_seconds", "Last useful answer", labels=labels)
+    stories = CounterMetricFamily("quorum_news_stories", "Stories told", labels=labels)
+    repeats = CounterMetricFamily("quorum_news_repeats", "Stories left out as told already", labels=labels)
+    for source in sources:
+        up.add_metric([source.name], float(source.state in ("ok", "starting")))
+        stories.add_metric([source.name], source.stories)
+        repeats.add_metric([source.name], source.repeats)
+        if source.last_ok_ms is not None:
+            answered.add_metric([source.name], source.last_ok_ms / 1000)
+    yield from (up, answered, stories, repeats)
 
 
 def _of_measures(kept: MeasuresKept) -> Iterator[Metric]:

@@ -5,7 +5,16 @@ import pytest
 
 from actors.news import MoodFetched, NewsActor
 from domain.errors import SourceUnavailable
-from domain.messages import Alerted, FearGreedChanged, NewsPublished, Ping, SendNews, SettingsApplied, TimerFired
+from domain.messages import (
+    Alerted,
+    FearGreedChanged,
+    NewsPublished,
+    NewsSourcesChanged,
+    Ping,
+    SendNews,
+    SettingsApplied,
+    TimerFired,
+)
 from domain.news import FearGreed
 from domain.ports import RawHeadline
 from settings import Settings
@@ -50,7 +59,7 @@ def story(title, published_ms=None):
 
 @pytest.fixture
 def start(peers, clock, timers):
-    def build(*feeds, mood=None):
+    def build(*feeds, mood=None, disabled=None):
         shelf = Shelf()
         ref = NewsActor.start(
             settings=Settings(),
@@ -62,6 +71,7 @@ def start(peers, clock, timers):
             sentiment=Tone(),
             archive=shelf,
             bots=("bot-BTCUSDT",),
+            disabled=disabled,
         )
         ref.ask(Ping(), timeout=1)
         return ref, shelf
@@ -173,3 +183,77 @@ def test_a_reloaded_interval_is_kept_from_then_on(start, peers, clock, timers):
         timers.fire_next()
 
     assert due_ms == clock.now_ms() + 5_000
+
+
+def sources(peers):
+    return {status.name: status for status in peers.to("hub", NewsSourcesChanged)[-1].sources}
+
+
+def test_the_same_story_in_other_words_is_told_once_and_counted(start, peers, clock):
+    first = story("UBS and Ant International partner on tokenized deposits")
+    again = story("UBS, Ant International Partner for Tokenized Deposits")
+    ref, shelf = start(Feed("a", (first,)), Feed("b", (again,), (again, story("Something else"))))
+    poll(ref, peers, clock)
+    poll(ref, peers, clock)
+
+    assert titles(peers) == [first.title, "Something else"]
+    assert (sources(peers)["a"].stories, sources(peers)["b"].repeats, len(shelf.saved)) == (1, 1, 2)
+
+
+def test_sources_are_shown_with_what_is_wrong_and_when_they_are_asked_again(start, peers, clock):
+    dead = Feed("dead", SourceUnavailable("dead cannot be reached"))
+    ref, _ = start(dead, Feed("b", (story("One"),)), mood=Mood(), disabled={"cryptopanic": "no key"})
+    poll(ref, peers, clock)
+
+    shown = sources(peers)
+    assert {name: status.state for name, status in shown.items()} == {
+        "dead": "failing",
+        "b": "ok",
+        "fear & greed": "starting",
+        "cryptopanic": "disabled",
+    }
+    assert (shown["dead"].detail, shown["cryptopanic"].detail) == ("dead cannot be reached", "no key")
+    assert (shown["dead"].next_ms, shown["b"].last_ok_ms) == (clock.now_ms() + 60_000, clock.now_ms())
+
+
+def test_a_source_that_stays_dead_is_asked_ever_less_often(start, peers, clock):
+    dead = Feed("dead", *[SourceUnavailable("gone")] * 20)
+    ref, _ = start(dead)
+    waits = []
+    for _ in range(8):
+        poll(ref, peers, clock)
+        waits.append((sources(peers)["dead"].next_ms - clock.now_ms()) // 1000)
+        clock.move_to(sources(peers)["dead"].next_ms)
+
+    assert waits == [60, 120, 240, 480, 900, 900, 900, 900]
+    assert len(peers.to("hub", Alerted)) == 1
+
+
+def test_a_mood_that_cannot_be_read_is_backed_off_too(start, peers, clock):
+    class Away:
+        calls = 0
+
+        def fetch(self):
+            self.calls += 1
+            raise SourceUnavailable("fear & greed answered HTTP 503", retry_after_seconds=3600)
+
+    mood = Away()
+    ref, _ = start(mood=mood)
+    poll(ref, peers, clock, key="mood")
+    clock.move_to(clock.now_ms() + 3_599_000)
+    poll(ref, peers, clock, key="mood")
+
+    assert mood.calls == 1
+    assert sources(peers)["fear & greed"].detail == "fear & greed answered HTTP 503"
+
+
+def test_a_long_answer_is_taken_in_parts(start, peers, clock):
+    many = tuple(story(f"alpha{number} beta{number} gamma{number}") for number in range(50))
+    ref, _ = start(Feed("a", many))
+    poll(ref, peers, clock)
+    left = [message for message in peers.to("news") if type(message).__name__ == "HeadlinesLeft"]
+    assert [len(message.headlines) for message in left] == [30]
+    assert len(titles(peers)) == 20
+    ref.tell(left[0])
+    ref.ask(Ping(), timeout=1)
+    assert len(titles(peers)) == 40

@@ -21,6 +21,7 @@ from domain.gates import GATES
 from domain.headlines import news_item
 from domain.news import NewsItem
 from domain.opinions import Unusable, View, opinion, parse_answer
+from domain.pair_names import PairNames
 from domain.ports import RawHeadline
 from domain.prompts import prompt_hash, user_prompt
 from domain.strategy import decide
@@ -84,7 +85,7 @@ def test_a_headline_changes_nothing_in_the_prompt_but_its_own_quoted_text(title:
 @pytest.mark.parametrize("title", HOSTILE)
 def test_a_feed_hands_on_an_inert_item_or_none(title: str) -> None:
     raw = RawHeadline(title=title, summary=title, url="https://example.org/a", source=title, published_ms=NOW_MS - 1)
-    made = news_item(raw, pairs=("BTCUSDT", "SOLUSDT"), sentiment=0.0, received_ms=NOW_MS)
+    made = news_item(raw, pairs=PairNames(("BTCUSDT", "SOLUSDT")), sentiment=0.0, received_ms=NOW_MS)
     if made is not None:
         assert all(text.isprintable() for text in (made.title, made.summary, made.source))
         assert (len(made.title) <= 300, len(made.summary) <= 500, len(made.source) <= 60) == (True, True, True)
