@@ -262,6 +262,7 @@ export interface HealthView {
   market: MarketStatusView | null;
   ledger: LedgerView;
   source: SourceView;
+  news: NewsSourceView[];
 }
 
 /** `initial_data`: the first frame of a session. */
@@ -336,6 +337,17 @@ export interface NewsItemView {
   label: string;
   published_at: string;
   timestamp: number; // ms
+}
+
+/** A source of news or mood in `health`. */
+export interface NewsSourceView {
+  source: string;
+  state: "starting" | "ok" | "failing" | "disabled";
+  detail: string;
+  last_ok: number | null; // ms
+  next_try: number | null; // ms
+  stories: number;
+  repeats: number;
 }
 
 /** `news_update`. */

@@ -96,7 +96,7 @@ def test_two_feeds_of_one_site_have_two_names():
 
 def test_a_large_feed_keeps_nobody_waiting(site):
     item = FEED[FEED.index(b"<item>") : FEED.index(b"</channel>")]
-    site.answer = ("200 OK", [], FEED.replace(item, item * 300))
+    site.answer = ("200 OK", [], FEED.replace(item, item * 2500))
     fetching = gevent.spawn(RssSource(site.url).fetch)
     began = last = time.monotonic()
     longest = 0.0
