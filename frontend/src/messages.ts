@@ -84,6 +84,9 @@ export interface AnalystView {
   cost_today_usd: number;
   budget_usd: number;
   latency_ms: number | null;
+  calls: number; // today, since the start
+  cached_tokens: number;
+  saved: unknown[]; // {reason, questions, usd}: questions that no call was made for
   hit_rate: number | null;
   brier: number | null;
   calibration: unknown[];
