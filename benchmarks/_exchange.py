@@ -121,14 +121,8 @@ class Broker:
     def chunk(self) -> None:
         """Put 50 commands and the book that fills them into the mailbox."""
         self.number += 1
-        pair = PAIRS[self.number % len(PAIRS)]
-        for place in range(MARKET_ORDERS):
-            self.broker.tell(order(f"m{self.number}.{place}", pair, place % 2 == 0, self.clock.now_ms()))
-        for place in range(LIMIT_ORDERS):
-            order_id = f"l{self.number}.{place}"
-            self.broker.tell(order(order_id, pair, True, self.clock.now_ms(), price=PRICES[pair] * Decimal("0.9")))
-            self.broker.tell(CancelOrder(order_id=order_id, reply_to="hub", request_id=order_id))
-        self.broker.tell(book(pair, self.number, self.clock.now_ms()))
+        for message in chunk(self.number, self.clock):
+            self.broker.tell(message)
 
     def send(self, chunks: int) -> None:
         """Keep the mailbox filled until `chunks` have gone through and are stored."""
@@ -147,6 +141,18 @@ class Broker:
 
     def stop(self) -> None:
         self.broker.stop(timeout=60)
+
+
+def chunk(number: int, clock: SystemClock) -> Iterator[SubmitOrder | CancelOrder | BookChanged]:
+    """Yield 50 commands and the book that fills them; `number` names the orders and the book."""
+    pair = PAIRS[number % len(PAIRS)]
+    for place in range(MARKET_ORDERS):
+        yield order(f"m{number}.{place}", pair, place % 2 == 0, clock.now_ms())
+    for place in range(LIMIT_ORDERS):
+        order_id = f"l{number}.{place}"
+        yield order(order_id, pair, True, clock.now_ms(), price=PRICES[pair] * Decimal("0.9"))
+        yield CancelOrder(order_id=order_id, reply_to="hub", request_id=order_id)
+    yield book(pair, number, clock.now_ms())
 
 
 def start_broker(stores: MongoStores, *, wrap: Callable[[Any], Any] = lambda store: store) -> Broker:

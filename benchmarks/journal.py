@@ -17,6 +17,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import gc
 import statistics
 import sys
 import time
@@ -184,6 +185,7 @@ def main() -> None:
         desk = start_broker(stores)
         desk.send(10)  # warm
         drain(stores)
+        gc.freeze()  # as the supervisor does after a start
         events_per_second(desk, stores, chunks, rounds)
         order_to_durable(desk, 500)
         single_insert(stores, 500)

@@ -11,6 +11,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import gc
 import subprocess
 import sys
 import time
@@ -152,6 +153,7 @@ def main() -> None:
             assert listener.stdout.readline() == "connected\n"
             for number in range(20):  # warm
                 one_stop(stage, listener.stdout, number)
+            gc.freeze()  # as the supervisor does after a start
             taken = [one_stop(stage, listener.stdout, number) for number in range(20, 20 + stops)]
             report(
                 "stop_fill",
