@@ -26,7 +26,8 @@ MAY_IMPORT = {
         "websocket",
     },
     "actors": {"actors", "domain", "settings", "gevent", "pykka"},  # never adapters, never web: they are given ports
-    "web": {"web", "domain", "gevent", "geventwebsocket", "msgspec", "prometheus_client"},
+    "web": {"web", "domain", "gevent", "geventwebsocket", "msgspec", "prometheus_client", "websocket"},
+    "examples": {"web", "websockets"},
     "sim": {
         "sim",
         "domain",
