@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from actors.base import Actor
 from actors.directory import Directory, Unavailable
 from actors.timers import GeventTimers
 from adapters.clock import SystemClock, VirtualClock
-from domain.market import Candle, MarketState, PublicTrade, Source
+from domain.execution import Exchange
+from domain.market import Candle, MarketState, OrderBook, PublicTrade, Source
 from domain.messages import (
     AmendProtection,
     BookReceived,
@@ -51,6 +53,7 @@ from domain.messages import (
 )
 from domain.ports import JournalDocument
 from domain.restarts import RestartPolicy
+from domain.resting import resting_of
 from domain.trading import Refusal
 from settings import Secrets, Settings, parse_settings
 from tests.system.chaos_script import OWNER, PAIRS, START_MS, Command, Step, rules, script
@@ -150,6 +153,42 @@ class WatchedLedger:
         self._moments.reach("writing")
         self._store.append(documents)
         self._moments.reach("stored")
+
+
+class HeldUp:
+    """Pairs whose market met a resting entry while the ledger was away: it opened nothing, so their trading differs."""
+
+    def __init__(self) -> None:
+        self.pairs: set[str] = set()
+
+    def watch(self, monkeypatch: Any) -> None:
+        """Look at every market event before the exchange gets it."""
+        usual = {name: getattr(Exchange, name) for name in ("on_candle", "on_candle_opened", "on_trade", "on_book")}
+
+        def on_candle(exchange: Exchange, pair: str, candle: Candle, length_ms: int, **rest: Any) -> None:
+            self._look(exchange, pair, candle.low, candle.high)
+            usual["on_candle"](exchange, pair, candle, length_ms, **rest)
+
+        def on_candle_opened(exchange: Exchange, pair: str, open_ms: int, price: Decimal, now_ms: int) -> None:
+            self._look(exchange, pair, price, price)
+            usual["on_candle_opened"](exchange, pair, open_ms, price, now_ms)
+
+        def on_trade(exchange: Exchange, pair: str, trade: PublicTrade, **rest: Any) -> None:
+            self._look(exchange, pair, trade.price, trade.price)
+            usual["on_trade"](exchange, pair, trade, **rest)
+
+        def on_book(exchange: Exchange, pair: str, book: OrderBook, now_ms: int) -> None:
+            self._look(exchange, pair, book.bids[0][0], book.asks[0][0])
+            usual["on_book"](exchange, pair, book, now_ms)
+
+        for watched in (on_candle, on_candle_opened, on_trade, on_book):
+            monkeypatch.setattr(Exchange, watched.__name__, watched)
+
+    def _look(self, exchange: Exchange, pair: str, low: Decimal, high: Decimal) -> None:
+        for item in resting_of(exchange.desk, pair):
+            held_up = item.order_id and exchange.by_book.is_held_up(exchange.desk.orders[item.order_id].order)
+            if held_up and (item.at(low) or item.at(high)):
+                self.pairs.add(pair)
 
 
 # --- the desk ---------------------------------------------------------------------------------------------------------
