@@ -3,7 +3,7 @@
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any, TypeGuard, cast
 
 import gevent
@@ -281,15 +281,26 @@ class BrokerActor(Actor):
         self._serve(desk)
 
     def _read_journal(self, desk: Desk) -> None:
-        """Fold what follows the checkpoint; write its projections anew, and those of what came shortly before."""
+        """Fold what follows the checkpoint; write its projections anew, and those of what came before as needed."""
         if desk.seq:
-            before = self._store.read(after_seq=max(0, desk.seq - REPROJECTED))
-            self._project(projections(takewhile(lambda document: document["_id"] != f"checkpoint:{desk.seq}", before)))
+            self._project_before(desk)
         self._records.at(desk.seq, desk.head)
         self._fold(desk)
         while (head := self._store.head()) is not None and head.seq > desk.seq and self._fold(desk):
             self.log.warning("Another writer appends to the journal: it is read on")
         recovery.check_head(desk, head)
+
+    def _project_before(self, desk: Desk) -> None:
+        """Project again what came shortly before the checkpoint; where projections were dropped, all before it."""
+        projected = {value["_id"] for value in self._store.projected("balances")}
+        since_seq = max(0, desk.seq - REPROJECTED)
+        if since_seq and any(account not in projected for account, _ in desk.balances):
+            self.log.info("The projections were dropped: they are written anew from the whole journal")
+            since_seq = 0
+        before = takewhile(lambda each: each["_id"] != f"checkpoint:{desk.seq}", self._store.read(after_seq=since_seq))
+        while read := list(islice(before, SLICE)):
+            self._project(projections(read))
+            gevent.sleep(0)
 
     def _fold(self, desk: Desk) -> bool:
         """Fold what the journal has after the desk's newest; return whether there was anything."""

@@ -827,6 +827,17 @@ def test_a_start_writes_projections_anew_that_were_lost(desk):
     assert {key: value[1] for key, value in desk.store.values.items()} == expected
 
 
+def test_a_start_writes_all_projections_anew_where_they_were_dropped(desk, monkeypatch):
+    monkeypatch.setattr("actors.broker.REPROJECTED", 1)
+    desk.open_long()
+    expected = {key: value[1] for key, value in desk.store.values.items()}
+    desk.broker.stop()
+    desk.store.values.clear()
+    desk.start()
+    assert ("balances", "deposits") in expected
+    assert {key: value[1] for key, value in desk.store.values.items()} == expected
+
+
 def test_marks_are_told_once_a_second_only_when_something_changed(desk):
     desk.open_long()
     desk.trade(2, "105", 300)
