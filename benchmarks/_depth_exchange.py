@@ -81,6 +81,7 @@ class Exchange:
 
     def serve(self, connection: socket.socket, address: object) -> None:
         """Answer REST requests on one connection until it is upgraded or closed."""
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         stream = connection.makefile("rb")
         while line := stream.readline(65_536):
             target = line.decode().split(" ")[1]

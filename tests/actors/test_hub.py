@@ -11,7 +11,7 @@ from domain.analysis import Abstention, Action, Outcome
 from domain.decision_documents import decision_document
 from domain.documents import trade_part
 from domain.market import Candle, MarketState, Source
-from domain.news import FearGreed, NewsItem
+from domain.news import FearGreed, NewsItem, NewsSourceStatus
 from domain.trading import Direction, OrderSource, OrderStatus, OrderType, Reason, Refusal, Side
 from settings import Settings
 from tests.actors.hub_world import (
@@ -995,6 +995,15 @@ def test_actors_that_fail_and_come_back_are_told_once_each(world):
     world.ask(requests.GetHealth())
     health = world.one("health", "s1").data
     assert (health.actors["news"].state, health.actors["news"].last_error) == ("running", "boom")
+
+
+def test_health_shows_the_sources_of_news(world):
+    status = NewsSourceStatus(name="a.example/rss", state="failing", detail="gone", last_ok_ms=1, next_ms=2, stories=3)
+    world.send(messages.NewsSourcesChanged(sources=(status,)))
+    world.ask(requests.GetHealth())
+    (shown,) = world.one("health", "s1").data.news
+    assert (shown.source, shown.state, shown.detail) == ("a.example/rss", "failing", "gone")
+    assert (shown.last_ok, shown.next_try, shown.stories, shown.repeats) == (1, 2, 3, 0)
 
 
 def test_health_shows_the_actors_as_the_supervisor_sees_them_now(world):

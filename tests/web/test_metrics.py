@@ -6,6 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from domain.analysis import AnalystState, AnalystStatus
+from domain.news import NewsSourceStatus
 from domain.ports import ModelAnswer, PublicFigures
 from web.measures import MeasuresKept
 from web.metrics import ActorFigures, DeskFigures, Metrics
@@ -133,3 +134,23 @@ def test_what_the_hub_has_shown_fills_the_gaps():
     assert "quorum_ledger_seq 5.0" in page
     assert "quorum_ledger_available 0.0" in page
     assert 'quorum_llm_opinions_total{analyst="grok",model="x-ai/grok"} 7.0' in page
+
+
+def test_sources_of_news_show_whether_they_answer():
+    notices = SessionNotices(price_updates_per_second=4)
+    sources = (
+        NewsSourceStatus(name="a", state="ok", detail="", last_ok_ms=5_000, stories=3, repeats=1),
+        NewsSourceStatus(name="b", state="failing", detail="gone"),
+        NewsSourceStatus(name="c", state="disabled", detail="no key"),
+    )
+    notices.show(
+        PublicFigures(analysts=(), staleness_seconds=(), ledger_seq=0, ledger_available=True, news_sources=sources)
+    )
+    page = Metrics(DeskFigures, notices).text().decode()
+    assert [
+        f'quorum_news_source_up{{source="{name}"}} {up}' in page
+        for name, up in zip("abc", (1.0, 0.0, 0.0), strict=True)
+    ] == [True] * 3
+    assert 'quorum_news_source_answered_timestamp_seconds{source="a"} 5.0' in page
+    assert 'quorum_news_stories_total{source="a"} 3.0' in page
+    assert 'quorum_news_repeats_total{source="a"} 1.0' in page
