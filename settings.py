@@ -1030,7 +1030,7 @@ RESTART = (
     "bots.pairs.*",
 )
 """Paths that take effect at the next start; `*` stands for one name. `analysts.*` and `bots.pairs.*` are whole entries
-that came or went: each has an actor of its own."""
+that came or went: each has an actor of its own. A pair that is added is followed at once all the same."""
 
 
 def as_plain(section: Section) -> dict[str, Plain]:

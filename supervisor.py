@@ -310,6 +310,7 @@ class Desk:
         self.database = self.settings.storage.database + SUFFIXES[source]
         self._open_stores(uri)
         self.outside = self._outside(source)
+        self._running = self.outside.settings  # as the actors have them
         if self.outside.endpoint is not None:
             self.outside.endpoint.on_called = self._measures.model_called
         self._start_web()
@@ -456,6 +457,7 @@ class Desk:
             timers=self._real_timers,
             give_up=self._give_up,
             reload_settings=self._reload,
+            specs_of=self._bot_specs,
             on_sweep=self._on_sweep,
         )
         self._supervisor.ask(StartChildren())
@@ -511,19 +513,7 @@ class Desk:
                 )
                 for name in analysts
             ),
-            *(
-                _child(
-                    f"bot-{pair}",
-                    BotActor,
-                    **common,
-                    pair=pair,
-                    analysts=analysts,
-                    source=outside.source,
-                    settings_hash=settings_hash(self.settings),
-                    archive=archive,
-                )
-                for pair in settings.bots.pairs
-            ),
+            *self._bot_specs(SettingsApplied(settings=settings, settings_hash=settings_hash(self.settings))),
             _child(
                 "hub",
                 HubActor,
@@ -535,6 +525,25 @@ class Desk:
                 version=VERSION,
                 settings_hash=settings_hash(self.settings),
             ),
+        )
+
+    def _bot_specs(self, applied: SettingsApplied) -> tuple[ChildSpec, ...]:
+        outside, settings = self.outside, applied.settings
+        assert isinstance(settings, Settings)
+        return tuple(
+            _child(
+                f"bot-{pair}",
+                BotActor,
+                settings=settings,
+                clock=outside.clock,
+                timers=outside.timers,
+                pair=pair,
+                analysts=tuple(outside.settings.analysts),
+                source=outside.source,
+                settings_hash=applied.settings_hash,
+                archive=self.stores.archive,
+            )
+            for pair in settings.bots.pairs
         )
 
     # --- web
@@ -622,24 +631,30 @@ class Desk:
             return None
         changed = diff(old, new)
         self.settings = new
-        self._answer_reload(message, changed=changed)
+        joining = () if self.outside.source is Source.RECORDED else _added(self._running, new)
+        self._answer_reload(message, changed=changed, live=tuple(f"bots.pairs.{pair}" for pair in joining))
         if not changed:
             return None
         log.info("Settings reloaded: %s", ", ".join(changed))
         self.directory.tell("broker", self._record_settings(new, changed))
         logging.getLogger().setLevel(new.logging.level)
-        applied = _applied(self.outside.settings, new)
+        self._running = applied = _applied(self._running, new, joining)
         _retune(self.outside, applied)
         if self._web is not None:
             self._web.apply(applied.server)
         return SettingsApplied(settings=applied, settings_hash=settings_hash(new))
 
     def _answer_reload(
-        self, message: ReloadSettings, *, changed: tuple[str, ...] = (), error: str | None = None
+        self,
+        message: ReloadSettings,
+        *,
+        changed: tuple[str, ...] = (),
+        live: tuple[str, ...] = (),
+        error: str | None = None,
     ) -> None:
         answer = SettingsReloaded(
             changed=changed,
-            restart=needs_restart(changed),
+            restart=tuple(path for path in needs_restart(changed) if path not in live),
             settings_hash=settings_hash(self.settings),
             error=error,
             request_id=message.request_id,
@@ -647,9 +662,15 @@ class Desk:
         self.directory.tell(message.reply_to, answer)
 
 
-def _applied(running: Settings, new: Settings) -> Settings:
-    """Return `new` with what needs a restart as it is running: addresses, the tables of pairs and analysts."""
+def _added(running: Settings, new: Settings) -> tuple[str, ...]:
+    """Return the pairs that `new` has and the running desk has not."""
+    return tuple(pair for pair in new.bots.pairs if pair not in running.bots.pairs)
+
+
+def _applied(running: Settings, new: Settings, joining: tuple[str, ...]) -> Settings:
+    """Return `new` with what needs a restart as it is running: addresses, analysts, pairs but those that join."""
     pairs = {pair: new.bots.pairs.get(pair, own) for pair, own in running.bots.pairs.items()}
+    pairs |= {pair: new.bots.pairs[pair] for pair in joining}
     analysts = {
         name: new.analysts[name].model_copy(update={"model": own.model, "role": own.role})
         if name in new.analysts
@@ -674,6 +695,8 @@ def _retune(outside: Outside, settings: Settings) -> None:
     """Bring what no actor owns up to date with reloaded settings."""
     if outside.governor is not None:
         outside.governor.limit_share(settings.market.weight_per_minute)
+    if outside.world is not None:
+        outside.world.list_pairs(tuple(settings.bots.pairs))
     if isinstance(outside.market, BinanceSource):
         outside.market.stale_after_seconds = settings.market.stale_after_seconds
     if outside.endpoint is not None:

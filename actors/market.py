@@ -76,10 +76,7 @@ class MarketActor(Actor):
         self._source = source
         self._bots = bots
         self._bot_of = {pair: f"bot-{pair}" for pair in settings.bots.pairs if f"bot-{pair}" in bots}
-        self._pairs = {
-            pair: PairMarket(pair=pair, source=source.kind, history=settings.market.history, seen_ms=0)
-            for pair in settings.bots.pairs
-        }
+        self._pairs = {pair: self._unknown(pair, 0) for pair in settings.bots.pairs}
         self._rules: tuple[SymbolRules, ...] = ()
         self._status: SourceStatusChanged | None = None
         self._waiting: dict[tuple[str, str], list[SendCandles]] = {}
@@ -126,13 +123,28 @@ class MarketActor(Actor):
             case TimerFired(key="staleness"):
                 self._on_staleness_timer()
             case SettingsApplied(settings=Settings() as settings):
-                self._settings = settings
-                self._set_staleness_timer()
+                self._on_settings_applied(settings)
             case ActorStarted():
                 pass  # who needs the market's state asks for it
             case _:
                 return super().on_receive(message)
         return None
+
+    def _on_settings_applied(self, settings: Settings) -> None:
+        self._settings = settings
+        self._set_staleness_timer()
+        wanted, now_ms = tuple(settings.bots.pairs), self._clock.now_ms()
+        if wanted == tuple(self._pairs):
+            return
+        self._pairs = {pair: self._pairs.get(pair) or self._unknown(pair, now_ms) for pair in wanted}
+        self._bot_of = {pair: f"bot-{pair}" for pair in wanted}
+        self._bots = tuple(self._bot_of.values())
+        self._waiting = {key: asked for key, asked in self._waiting.items() if key[0] in self._pairs}
+        self._source.follow(wanted)
+
+    def _unknown(self, pair: str, now_ms: int) -> PairMarket:
+        history = self._settings.market.history
+        return PairMarket(pair=pair, source=self._source.kind, history=history, seen_ms=now_ms)
 
     # --- from the source --------------------------------------------------------------------------------------------
 

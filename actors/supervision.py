@@ -8,7 +8,7 @@ its Peers are revoked, so that nothing it still says is heard.
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import pykka
@@ -115,6 +115,7 @@ class SupervisorActor(Actor):
         timers: Timers,
         give_up: Callable[[int, str], None],
         reload_settings: Callable[[ReloadSettings], SettingsApplied | None],
+        specs_of: Callable[[SettingsApplied], tuple[ChildSpec, ...]] = lambda applied: (),
         on_sweep: Callable[[bool], None] = lambda healthy: None,
         policy: RestartPolicy | None = None,
         seed: int = 0,
@@ -125,6 +126,7 @@ class SupervisorActor(Actor):
         self._timers = timers
         self._give_up = give_up
         self._reload_settings = reload_settings
+        self._specs_of = specs_of
         self._on_sweep = on_sweep
         self._policy = policy or RestartPolicy()
         self._random = random.Random(seed)
@@ -346,6 +348,20 @@ class SupervisorActor(Actor):
             self._applied = applied
             for name in self._children:
                 self._directory.tell(name, applied)
+            for spec in self._specs_of(applied):
+                if spec.name not in self._children:
+                    self._add_child(spec)
+
+    def _add_child(self, spec: ChildSpec) -> None:
+        """Start a child that the settings came to name: supervised, and following others, as those of the start."""
+        for other in self._children.values():
+            if other.spec.followed_by:
+                other.spec = replace(other.spec, followed_by=(*other.spec.followed_by, spec.name))
+        child = self._children[spec.name] = _Child(spec)
+        self._start_child(child)
+        self._announce(child)
+        if child.state == "starting":
+            self._look_at(child)
 
     def _announce(self, child: _Child) -> None:
         self._directory.tell("hub", self._status(child))

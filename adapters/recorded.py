@@ -97,6 +97,11 @@ class RecordedSource:
         due, self._due = self._due, None
         return self._played if due is None else chain((due,), self._played)
 
+    def follow(self, pairs: tuple[str, ...]) -> None:
+        """Go on with what is played: a recording is read for the pairs of the start."""
+        if missing := [pair for pair in pairs if pair not in self._recording.pairs]:
+            log.warning("The recording is played without %s, which came to be followed later", ", ".join(missing))
+
     def fetch_trades(self, pair: str, *, since_ms: int, since_trade_id: int | None, request_id: str) -> None:
         """Tell what was played of `pair` after that moment: trades, or candles where only they are recorded."""
         trades: tuple[PublicTrade, ...] = ()

@@ -38,8 +38,9 @@ class WeightGovernor:
         self._sleep = sleep
         self._spent: deque[tuple[float, int]] = deque()
         self._own = 0
-        self._others = 0  # weight of others at our address, as the exchange counted last
-        self._others_until = 0.0
+        # Weight of others at our address: falling, the first is the most that was seen within a minute. The exchange
+        # counts from each full minute on, so that its figures say little of others when a minute begins.
+        self._others: deque[tuple[float, int]] = deque()
         self._blocked_until = 0.0
 
     def acquire(self, weight: int) -> None:
@@ -55,20 +56,23 @@ class WeightGovernor:
         self._forget(now)
         if now < self._blocked_until:
             return self._blocked_until - now
-        others = self._others if now < self._others_until else 0
+        others = self._others[0][1] if self._others else 0
         fits_share = self._own + weight <= self._share
         fits_address = self._own + others + weight <= self._address_limit * HEADROOM
         if (fits_share and fits_address) or (not self._own and not others):  # one bigger than the limit goes alone
             return 0.0
-        oldest = self._spent[0][0] + WINDOW_SECONDS if self._spent else self._others_until
-        return max(oldest - now, 0.001)
+        oldest = self._spent[0][0] if self._spent else self._others[0][0]
+        return max(oldest + WINDOW_SECONDS - now, 0.001)
 
     def observed(self, used: int) -> None:
         """Take the weight that the exchange says was used at our address in its current minute."""
         now = self._monotonic()
         self._forget(now)
-        self._others = max(0, used - self._own)
-        self._others_until = now + WINDOW_SECONDS
+        others = max(0, used - self._own)
+        while self._others and self._others[-1][1] <= others:
+            self._others.pop()
+        if others:
+            self._others.append((now, others))
 
     def block(self, seconds: float) -> None:
         """Send nothing for `seconds`: the exchange asked for it."""
@@ -97,3 +101,5 @@ class WeightGovernor:
     def _forget(self, now: float) -> None:
         while self._spent and self._spent[0][0] <= now - WINDOW_SECONDS:
             self._own -= self._spent.popleft()[1]
+        while self._others and self._others[0][0] <= now - WINDOW_SECONDS:
+            self._others.popleft()

@@ -74,6 +74,10 @@ class MarketSource(Protocol):
         """Fetch all trades after that moment in the background; told as TradesFetched."""
         ...
 
+    def follow(self, pairs: tuple[str, ...]) -> None:
+        """Follow these pairs from now on, beside what is under way; returns at once."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawHeadline:

@@ -65,6 +65,10 @@ class SimulatedMarket:
         self._files = recorded_files(recording) if recording else {}
         self._pairs: dict[str, PairMarket] = {}
 
+    def list_pairs(self, pairs: Iterable[str]) -> None:
+        """List further pairs from now on."""
+        self.listings = {**listings(pairs), **self.listings}
+
     def pair(self, name: str) -> PairMarket:
         """Return the market of a listed pair. Raises KeyError for others."""
         if name not in self._pairs:

@@ -80,6 +80,10 @@ class World:
         news = News(newsroom=self.newsroom, market=self.market)
         self._site = Site(services=(self.rest, self.openrouter, news), faults=self.faults, control=control)
 
+    def list_pairs(self, pairs: Iterable[str]) -> None:
+        """List further pairs from now on; those that are listed stay as they are."""
+        self.market.list_pairs(pairs)
+
     def start(self) -> None:
         """Listen and serve; returns at once.
 

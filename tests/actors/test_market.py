@@ -63,6 +63,9 @@ class ScriptedSource:
     def fetch_trades(self, pair: str, *, since_ms: int, since_trade_id: int | None, request_id: str) -> None:
         self.calls.append((pair, since_ms, since_trade_id, request_id))
 
+    def follow(self, pairs: tuple[str, ...]) -> None:
+        self.calls.append(("follow", pairs))
+
 
 class CountRefusals:
     """A test -> market."""
@@ -393,6 +396,18 @@ def test_a_new_staleness_limit_holds_at_once(market: Market):
     market.handle(SettingsApplied(settings=longer, settings_hash="h"), ActorStarted(name="hub", generation=2))
     market.pass_seconds(60)
     assert market.told("hub", MarketStatusChanged) == []
+
+
+def test_pairs_that_the_settings_add_are_followed_and_others_let_go(market: Market):
+    market.handle(closed(0, pair=ETH))
+    pairs = {pair: market.settings.bots.pairs[ETH] for pair in (ETH, "SOLUSDT")}
+    changed = market.settings.model_copy(update={"bots": market.settings.bots.model_copy(update={"pairs": pairs})})
+    market.handle(SettingsApplied(settings=changed, settings_hash="h"))
+    assert market.source.calls[-1] == ("follow", (ETH, "SOLUSDT"))
+    market.handle(closed(1, pair="SOLUSDT"), closed(1, pair=BTC), closed(1, pair=ETH))
+    assert [told.pair for told in market.told("bot-SOLUSDT", CandleClosed)] == ["SOLUSDT"]
+    assert [told.candle.open_ms for told in market.told("bot-ETHUSDT", CandleClosed)][-2:] == [T0, T0 + MINUTE]
+    assert market.told("bot-BTCUSDT", CandleClosed) == []
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------

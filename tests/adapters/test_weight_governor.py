@@ -75,6 +75,17 @@ def test_others_at_our_address_leave_less_room(time: Time):
     assert made.wait_seconds(51) == 0
 
 
+def test_what_others_use_is_remembered_when_the_exchange_begins_to_count_anew(time: Time):
+    made = governor(time, 3000)
+    made.observed(5000)
+    time.now += 5
+    made.observed(10)  # a new minute
+    assert made.wait_seconds(400) == 0
+    assert made.wait_seconds(401) > 0
+    time.now += 56
+    assert made.wait_seconds(3000) == 0
+
+
 def test_the_exchanges_own_limit_is_taken(time: Time):
     made = governor(time, 3000)
     made.limit_address(1200)

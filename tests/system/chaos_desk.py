@@ -225,6 +225,8 @@ class ScriptedSource:
         for event in events:
             self._tell(event)
 
+    def follow(self, pairs: tuple[str, ...]) -> None: ...
+
     def fetch_trades(self, pair: str, *, since_ms: int, since_trade_id: int | None, request_id: str) -> None:
         trades: list[PublicTrade] = [message.trade for message in self._tape_of(pair, TradeReceived)]
         candles: list[Candle] = [message.candle for message in self._tape_of(pair, CandleReceived)]

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,17 @@ def test_sighup_applies_a_valid_file_and_leaves_everything_alone_on_an_invalid_o
     assert told["hash"] != started_with
     assert session.ask("get_bot_config")["data"]["config"]["trade_amount_usdt"] == 1500
 
+    settings["bots"]["pairs"]["ADAUSDT"] = {}
+    del settings["bots"]["pairs"]["SOLUSDT"]
+    desk.write_settings(settings)
+    desk.send_signal(signal.SIGHUP)
+    told = session.wait("settings_reloaded", lambda frame: "changed" in frame["data"], seconds=60)["data"]
+    assert told["changed"] == ["bots.pairs.ADAUSDT", "bots.pairs.SOLUSDT"]
+    assert told["restart_required"] == ["bots.pairs.SOLUSDT"]  # it may have a position
+    for pair in ("ADAUSDT", "SOLUSDT"):
+        session.wait("price_update", lambda frame, pair=pair: _is_priced(frame["data"], pair), seconds=60)
+    until(lambda: _runs(session.ask("get_health"), "bot-ADAUSDT"), what="the new pair's bot")
+
     settings["bots"]["defaults"]["trade_amount_usdt"] = -1
     settings["analysis"]["interval_seconds"] = "often"
     desk.write_settings(settings)
@@ -47,6 +59,14 @@ def test_sighup_applies_a_valid_file_and_leaves_everything_alone_on_an_invalid_o
     assert desk.session().initial["server"]["settings_hash"] == told["hash"]
 
     recorded = [entry for entry in read_journal(mongodb_uri, "reload_sim") if entry["type"] == "settings"]
-    assert len(recorded) == 2
+    assert len(recorded) == 3
     assert told["hash"] in str(recorded[-1])
     assert desk.terminate()[0] == 0
+
+
+def _is_priced(update: dict[str, Any], pair: str) -> bool:
+    return update["symbol"] == pair and update["bid"] is not None
+
+
+def _runs(health: dict[str, Any], actor: str) -> bool:
+    return health["data"]["actors"].get(actor, {}).get("state") == "running"
