@@ -468,7 +468,7 @@ class BinanceSource:
                 self._say(MarketState.CATCHING_UP, f"fetching what was missed: {error}; {_again(wait)}")
                 gevent.sleep(min(wait, max(0.1, give_up - self._monotonic() + 0.1)))
                 continue
-            if not lags or not feed.lags(missing[0]):
+            if not lags or not feed.lags(*missing):
                 return missing
             gevent.sleep(lags.pop(0))
 

@@ -128,17 +128,20 @@ class PairFeed:
         self._overdue_times = 0
         self._book = None
 
-    def lags(self, fetched: tuple[PublicTrade, ...]) -> bool:
-        """Return whether a trade is missing between what was fetched and what is held back, or among the latter."""
-        newest = fetched[-1] if fetched else self.last_trade
-        if newest is None:
-            return False
-        expected = newest.trade_id + 1
-        for trade_id in self._held_ids(above=newest.trade_id):
-            if trade_id != expected:
-                return True
-            expected += 1
-        return False
+    def lags(self, trades: tuple[PublicTrade, ...], candles: Iterable[tuple[str, Candle]] = ()) -> bool:
+        """Return whether a trade or closed candle is missing between what was fetched and what is held back.
+
+        What is missing among that which is held back counts, too.
+        """
+        known = self.last_trade.trade_id if self.last_trade is not None else None
+        newest = trades[-1].trade_id if trades else known
+        if newest is not None and not _follow(newest, 1, self._held_ids()):
+            return True
+        fetched = {interval: candle.open_ms for interval, candle in candles}  # the last of each
+        return any(
+            not _follow(max(open_ms, fetched.get(interval, open_ms)), INTERVAL_MS[interval], self._held_opens(interval))
+            for interval, open_ms in self.last_closed.items()
+        )
 
     def release(self, trades: Iterable[PublicTrade], candles: Iterable[tuple[str, Candle]]) -> None:
         """Tell what was fetched (closed candles with their interval) and what was held back, in order; go on.
@@ -148,7 +151,10 @@ class PairFeed:
         held, self._held = self._held, []
         book, self._held_book = self._held_book, None
         self.holding = False
-        self._tell_in_order([*self._caught_up(trades, candles), *held])
+        fetched = tuple(trades)
+        newest = fetched[-1].trade_id if fetched else -1  # what was fetched is whole up to here, orders told as one
+        later = (item for item in held if isinstance(item, CandleReceived) or item.trade.trade_id > newest)
+        self._tell_in_order([*self._caught_up(fetched, candles), *later])
         if book is not None:
             self._tell(book)
 
@@ -238,9 +244,12 @@ class PairFeed:
         if len(self._held) < HELD_LIMIT:
             self._held.append(message)
 
-    def _held_ids(self, *, above: int) -> list[int]:
-        ids = {item.trade.trade_id for item in self._held if isinstance(item, TradeReceived)}
-        return sorted(trade_id for trade_id in ids if trade_id > above)
+    def _held_ids(self) -> list[int]:
+        return [item.trade.trade_id for item in self._held if isinstance(item, TradeReceived)]
+
+    def _held_opens(self, interval: str) -> list[int]:
+        closed = (item for item in self._held if isinstance(item, CandleReceived))
+        return [item.candle.open_ms for item in closed if item.interval == interval]
 
     def _pass_trade(self, message: TradeReceived) -> None:
         self.last_trade = message.trade
@@ -257,6 +266,12 @@ class PairFeed:
             candle = builder.add(message.candle) if message.closed else builder.open_with(message.candle)
             if candle is not None:
                 self._tell(replace(message, interval=interval, candle=candle))
+
+
+def _follow(last: int, step: int, numbers: Iterable[int]) -> bool:
+    """Return whether those of `numbers` that are above `last` go on from there without a hole, in whatever order."""
+    above = sorted({number for number in numbers if number > last})
+    return above == list(range(last + step, last + step * len(above) + 1, step))
 
 
 def _happened_ms(message: TradeReceived | CandleReceived) -> int:

@@ -84,8 +84,9 @@ def stream_cells() -> list[Cell]:
 def rest_cells() -> list[Cell]:
     """Each fault of each REST path that repairs a gap: the connection is cut, and the repair meets the fault."""
     cells = []
-    cut = Fault(kind="silence", on="stream", where="PAIR@", for_seconds=LASTS_SECONDS)
     for path in ("klines", "trades", "aggTrades"):
+        lasts = LASTS_SECONDS * (2.5 if path == "aggTrades" else 1.0)  # aggregates are asked for where more is missing
+        cut = Fault(kind="silence", on="stream", where="PAIR@", for_seconds=lasts)
         for status in (429, 418, 451, 403, 500):
             wait = 3 if status in (418, 429) else None
             fault = Fault(kind="status", where=f"/{path}?symbol=SYMBOL", times=TIMES, status=status, retry_after=wait)

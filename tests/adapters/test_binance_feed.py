@@ -233,6 +233,23 @@ def test_a_trade_missing_among_those_held_back_is_fetched_too(feed: Feed):
     assert not feed.lags((trade(2), trade(3), trade(4)))
 
 
+def test_an_order_told_as_one_is_not_told_again_by_its_parts_that_were_held_back(feed: Feed):
+    feed.take_trade(trade(1))
+    feed.hold()
+    for trade_id in (3, 4, 5):
+        feed.take_trade(trade(trade_id))
+    feed.release((trade(4),), [])  # stands for the trades 2 to 4 of one order
+    assert feed.trades() == [(1, False), (4, True), (5, False)]
+
+
+def test_a_candle_missing_before_those_held_back_is_fetched_too(feed: Feed):
+    feed.take_candle("1m", candle(1), closed=True)
+    feed.hold()
+    feed.take_candle("1m", candle(4), closed=True)
+    assert feed.lags((), [("1m", candle(2))])
+    assert not feed.lags((), [("1m", candle(2)), ("1m", candle(3))])
+
+
 def test_candles_that_the_exchange_does_not_send_are_built_from_minutes():
     told: list[CandleReceived] = []
     feed = PairFeed(
