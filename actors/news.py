@@ -163,7 +163,7 @@ class NewsActor(Actor):
         return None
 
     def _on_settings_applied(self, settings: Settings) -> None:
-        self._pairs = tuple(settings.bots.pairs)
+        self._pairs = PairNames(tuple(settings.bots.pairs))
         before, self._settings = self._settings, settings.news
         if self._sources and before.interval_seconds != settings.news.interval_seconds:
             self._timers.every(settings.news.interval_seconds, self.name, "feeds")
