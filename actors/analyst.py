@@ -6,16 +6,21 @@ from decimal import Decimal
 
 from actors.base import Actor
 from actors.conversation import Conversation
+from actors.gevent_actor import Inbox
+from actors.scorekeeper import Scorekeeper
 from domain.analysis import Abstention, AnalystState, AnalystStatus, Opinion
 from domain.archives import opinion_document
 from domain.messages import (
     ActorStarted,
     AnalystChanged,
+    CandleClosed,
+    CandleHistory,
     ControlChanged,
     FormOpinion,
     ModelAnswered,
     OpinionFormed,
     OpinionWithheld,
+    ScoresRead,
     SendAnalystStatus,
     SettingsApplied,
     SpendRead,
@@ -31,12 +36,14 @@ NO_KEY = "no key"
 
 
 class AnalystActor(Actor):
-    """One conversation with one model, or the built-in technical analyst.
+    """One conversation with one model, or the built-in technical analyst; and what its opinions turned out to be worth.
 
-    Handles: FormOpinion, ModelAnswered, SpendRead, TimerFired, SettingsApplied, SendAnalystStatus, ActorStarted,
-    ControlChanged, Ping.
-    Tells: OpinionFormed, OpinionWithheld (who asked, hub), AnalystChanged (hub, bots), Alerted (hub).
-    State: counts, the newest opinions, the breaker; a restart loses them and the calls under way, never what was spent.
+    Handles: FormOpinion, ModelAnswered, SpendRead, ScoresRead, CandleClosed, CandleHistory, TimerFired,
+    SettingsApplied, SendAnalystStatus, ActorStarted, ControlChanged, Ping.
+    Tells: OpinionFormed, OpinionWithheld (who asked, hub), AnalystChanged (hub, bots), SendCandles (market), Alerted
+    (hub).
+    State: counts, the newest opinions, the breaker; a restart loses them and the calls under way, never what was spent
+    or settled.
     """
 
     def __init__(
@@ -61,6 +68,15 @@ class AnalystActor(Actor):
         self._archive = archive
         self._opinions = self._abstentions = 0
         self._told: AnalystStatus | None = None
+        self._scores = Scorekeeper(
+            actor=self.name,
+            analyst=name_in_settings,
+            settings=settings,
+            peers=peers,
+            clock=clock,
+            archive=archive,
+            log=self.log,
+        )
         self._conversation: Conversation | None = None
         if endpoint is not None and not self._built_in:
             self._conversation = Conversation(
@@ -76,6 +92,7 @@ class AnalystActor(Actor):
                 budget=budget,
                 answer=self._answer,
                 repeat=self._repeat,
+                recall=self._scores.recalled,
                 log=self.log,
             )
 
@@ -84,6 +101,7 @@ class AnalystActor(Actor):
         return self._entry.model == BUILT_IN
 
     def on_start(self) -> None:
+        self._expect_mail(self._scores.begin())
         if self._conversation is not None:
             self._conversation.begin()
         self._announce()
@@ -96,6 +114,12 @@ class AnalystActor(Actor):
                 self._conversation.answered(message)
             case SpendRead() if self._conversation:
                 self._conversation.spend_read(message)
+            case ScoresRead():
+                self._expect_mail(self._scores.read(message))
+            case CandleClosed():
+                self._scores.candle_closed(message)
+            case CandleHistory():
+                self._scores.candle_history(message)
             case TimerFired() if self._conversation:
                 self._conversation.timer(message.key)
             case SettingsApplied():
@@ -110,6 +134,11 @@ class AnalystActor(Actor):
                 return super().on_receive(message)
         self._announce()
         return None
+
+    def _expect_mail(self, expected: bool) -> None:
+        """Say whether something that was begun is to come back as mail: in virtual time, time waits for it."""
+        assert isinstance(self.actor_inbox, Inbox)
+        self.actor_inbox.expected = expected
 
     def _on_form_opinion(self, request: FormOpinion) -> None:
         if self._built_in:
@@ -139,11 +168,14 @@ class AnalystActor(Actor):
         # An analyst that left the settings, or changed its model, does so at the next start.
         now = message.settings.analysts.get(self._analyst, self._entry)
         self._entry = now.model_copy(update={"model": self._entry.model, "role": self._entry.role})
+        self._scores.apply(message.settings)
         if self._conversation is not None:
             self._conversation.settings = message.settings
             self._conversation.entry = self._entry
 
     def _on_actor_started(self, message: ActorStarted) -> None:
+        if message.name == "market":
+            self._scores.ask_candles()
         if message.name == "hub" or message.name.startswith("bot-"):
             self._peers.tell(message.name, AnalystChanged(status=self._status()))
 
@@ -154,6 +186,7 @@ class AnalystActor(Actor):
         else:
             self._opinions += 1
             self._archive.save("opinions", opinion_document(view, settings_hash=request.settings_hash))
+            self._scores.formed(view)
             self._tell(request, OpinionFormed(opinion=view))
 
     def _repeat(self, request: FormOpinion, opinion: Opinion) -> None:
@@ -188,7 +221,7 @@ class AnalystActor(Actor):
             role=self._entry.role,
             state=state,
             reason=reason,
-            weight=self._entry.weight,
+            weight=self._entry.weight * self._scores.skill,
             opinions=self._opinions,
             abstentions=self._abstentions,
             cost_today_usd=talk.cost_today() if talk else Decimal(0),
@@ -197,6 +230,7 @@ class AnalystActor(Actor):
             calls=saved.calls,
             cached_tokens=saved.cached_tokens,
             saved=saved.table(),
+            card=self._scores.card,
         )
 
     def _state(self) -> tuple[AnalystState, str | None]:
@@ -215,4 +249,5 @@ def _without_counts(status: AnalystStatus) -> AnalystStatus:
         calls=0,
         cached_tokens=0,
         saved=(),
+        card=None,
     )

@@ -120,6 +120,7 @@ class BotActor(Actor):
         self._source = source
         self._archive = archive
         self._rules = bot_rules(settings, None, pair, settings_hash)
+        self._skills: dict[str, Decimal] = {}
         self._state = BotState(pair=pair, weights=self._weights())
         self._series: dict[str, CandleSeries] = {
             interval: CandleSeries(interval_ms=INTERVAL_MS[interval], capacity=settings.market.history)
@@ -370,7 +371,12 @@ class BotActor(Actor):
         )
 
     def _on_analyst_changed(self, message: AnalystChanged) -> None:
-        self._analyst_states[message.status.name] = message.status.state
+        status = message.status
+        self._analyst_states[status.name] = status.state
+        skill = status.card.skill if status.card is not None else Decimal(1)
+        if skill != self._skills.get(status.name, 1):
+            self._skills[status.name] = skill
+            self._take(RulesApplied(weights=self._weights()))
 
     def _analysis_on(self) -> bool:
         control = self._state.control
@@ -408,7 +414,10 @@ class BotActor(Actor):
             return replace(self._rules, settings_hash=settings_hash)
 
     def _weights(self) -> dict[str, Decimal]:
-        return {name: entry.weight for name, entry in self._settings.analysts.items()}
+        """Return the weight of each analyst's vote: as set, times the skill its settled opinions show."""
+        return {
+            name: entry.weight * self._skills.get(name, Decimal(1)) for name, entry in self._settings.analysts.items()
+        }
 
     def _on_actor_started(self, message: ActorStarted) -> None:
         match message.name:

@@ -20,6 +20,7 @@ from domain.opinions import Unusable, View, opinion, read_answer, still_holds
 from domain.ports import Archive, BudgetStore, Clock, ModelAnswer, ModelEndpoint, Peers, Timers
 from domain.prompts import prompt_hash, prompt_version, repair_prompt, system_prompt, user_prompt
 from domain.savings import Savings, Spared
+from domain.settlement import Settlement
 from settings import AnalystSettings, Settings
 
 BATCH_SECONDS = 0.2  # bots ask at about the same moment: their questions share one call
@@ -32,6 +33,7 @@ CALL_EVERY_MS = 10_000
 
 Answer = Callable[[FormOpinion, Opinion | Abstention], None]
 Repeat = Callable[[FormOpinion, Opinion], None]
+Recall = Callable[[str], tuple[Settlement, ...]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class Conversation:
     budget: BudgetStore
     answer: Answer
     repeat: Repeat
+    recall: Recall
     log: logging.Logger
     breaker: Breaker = field(default_factory=Breaker)
     latency_ms: int | None = None
@@ -239,7 +242,9 @@ class Conversation:
 
     def _first_messages(self, due: dict[str, FormOpinion], now_ms: int) -> tuple[tuple[str, str], ...]:
         shown = [request.features for request in due.values()]
-        return ("system", system_prompt(self.entry.role)), ("user", user_prompt(shown, now_ms=now_ms))
+        recalled = {features.pair: self.recall(features.pair) for features in shown}
+        told = user_prompt(shown, now_ms=now_ms, recalled=recalled)
+        return ("system", system_prompt(self.entry.role)), ("user", told)
 
     def _deadline_ms(self, due: dict[str, FormOpinion], now_ms: int) -> int:
         first = min(request.deadline_ms for request in due.values())

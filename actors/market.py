@@ -38,6 +38,7 @@ from domain.messages import (
 )
 from domain.pair_market import PairMarket
 from domain.ports import Clock, MarketSource, Peers, Timers
+from domain.settlement import INTERVAL as SETTLED_BY
 from settings import Settings
 
 BROKER, HUB = "broker", "hub"
@@ -53,7 +54,7 @@ class MarketActor(Actor):
     SettingsApplied, TimerFired(staleness).
     Tells: the broker TradePrinted, BookChanged, RulesChanged, MarketStatusChanged, MissedTrades and, where candles are
     all there is, CandleOpened and CandleClosed; each bot QuoteChanged, CandleClosed, TickerChanged of its pair,
-    RulesChanged, MarketStatusChanged; the hub all of these but trades.
+    RulesChanged, MarketStatusChanged; the hub all of these but trades; each analyst CandleClosed of 1 m.
     State: nothing that the source cannot refill; a restart connects anew.
     """
 
@@ -204,6 +205,9 @@ class MarketActor(Actor):
             self._peers.tell(BROKER, closed)
         self._tell_quote(market, market.price_ms)
         self._tell_bot(market, closed)
+        if message.interval == SETTLED_BY:
+            for analyst in self._settings.analysts:
+                self._peers.tell(f"analyst-{analyst}", closed)
         self._peers.tell(HUB, closed)
         self._answer_waiting(message.pair, message.interval, market.series_of(message.interval))
 

@@ -14,13 +14,15 @@ JOURNAL = "journal"
 BUDGET = "llm_budget"
 RETENTION_DAYS = {  # equity and the journal are kept for ever
     "opinions": 90,
+    "settlements": 90,
     "decisions": 90,
     "llm_calls": 90,
     "news": 30,
     "audits": 90,
     BUDGET: 90,
 }
-ARCHIVES = ("opinions", "decisions", "llm_calls", "news", "equity", "audits")
+ARCHIVES = ("opinions", "settlements", "decisions", "llm_calls", "news", "equity", "audits")
+BY_ANALYST = ("opinions", "settlements")  # read back by an analyst at its start
 DEEPEST = 6  # levels of nesting in a journal document; a checkpoint has 5
 
 JOURNAL_TYPES = (
@@ -38,6 +40,11 @@ def prepare(database: Database[dict[str, Any]]) -> None:
         if name not in existing:
             _create(database, name)
         indexes = [IndexModel([("ts", DESCENDING)], name="ts")] if name != BUDGET else [IndexModel("day", name="day")]
+        if name in BY_ANALYST:
+            indexes.append(IndexModel([("analyst", ASCENDING), ("ts", DESCENDING)], name="analyst_ts"))
+        if name == "settlements":  # what makes a scorecard, read at every start
+            counted = [("analyst", ASCENDING), ("label", ASCENDING), ("counted", ASCENDING), ("ts", DESCENDING)]
+            indexes.append(IndexModel(counted, name="counted"))
         if name in RETENTION_DAYS:
             seconds = RETENTION_DAYS[name] * DAY_SECONDS
             indexes.append(IndexModel("stored_at", name="retention", expireAfterSeconds=seconds))

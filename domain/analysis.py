@@ -185,6 +185,44 @@ class CalibrationBin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HorizonScore:
+    """How often BUY and SELL were right after one horizon; spaced ones only, see `domain.scorebook`."""
+
+    horizon: str  # own | 15m | 1h | 4h
+    settled: int = 0
+    hit_rate: float | None = None  # 0..1, None before anything is settled
+    low: float | None = None  # 95 % interval of the hit rate
+    high: float | None = None
+    effective: float = 0.0  # how many independent ones the settled ones are worth, <= settled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowBooks:
+    """What an analyst would have earned alone, and its null twins from the same moments; equity in quote."""
+
+    analyst: Decimal
+    random: Decimal  # the same trades with a coin's direction
+    hold: Decimal  # never trades
+    buy_and_hold: Decimal  # bought at the first trade of each pair, held to the last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorecard:
+    """What an analyst's settled BUY and SELL opinions show of its skill; by its own horizons unless said otherwise."""
+
+    own: HorizonScore
+    fixed: tuple[HorizonScore, ...]  # 15m, 1h, 4h
+    verdict: str  # too_few | skilled | not_shown | worse_than_chance
+    skill: Decimal  # factor of the vote's weight, 0.10..2.00; 1 before anything is settled
+    brier: float | None = None
+    log_score: float | None = None  # nats, lower is better; a coin flip said as such has 0.693
+    calibration: tuple[CalibrationBin, ...] = ()
+    mean_net_return: float | None = None  # fraction of the notional, after fees, slippage and the cost of the calls
+    cost_usd: Decimal = Decimal(0)  # of the calls behind the settled ones
+    books: ShadowBooks | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnalystStatus:
     """What clients are told about one analyst."""
 
@@ -193,7 +231,7 @@ class AnalystStatus:
     role: str
     state: AnalystState
     reason: str | None  # why not ready, one sentence
-    weight: Decimal
+    weight: Decimal  # of its vote: as set, times its skill
     opinions: int
     abstentions: int
     cost_today_usd: Decimal
@@ -202,7 +240,4 @@ class AnalystStatus:
     calls: int = 0  # on this UTC day, since the start
     cached_tokens: int = 0  # of their prompts, read from the provider's cache
     saved: tuple[Saving, ...] = ()  # questions of this UTC day that no call was made for, since the start
-    hit_rate: float | None = None  # 0..1, None before anything is settled
-    brier: float | None = None
-    calibration: tuple[CalibrationBin, ...] = ()
-    shadow_equity: Decimal | None = None
+    card: Scorecard | None = None  # None: what was settled before is not read yet

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
-from domain.analysis import Abstention, Action, AnalystStatus, Decision, Features, Opinion, Signal
+from domain.analysis import Abstention, Action, AnalystStatus, Decision, Features, HorizonScore, Opinion, Signal
 from domain.decision_documents import features_document
 from domain.messages import TradeProposed
 from domain.news import FearGreed, NewsItem, NewsSourceStatus
@@ -17,9 +17,11 @@ from domain.views import (
     DecisionView,
     FearGreedView,
     HeadlineView,
+    HorizonView,
     InsightsView,
     NewsItemView,
     NewsSourceView,
+    NullEquityView,
     OpinionView,
     PairNewsView,
     PendingTradeView,
@@ -261,6 +263,8 @@ def _heard(opinion: Opinion, signal: Signal) -> OpinionView:
 
 def analyst_view(status: AnalystStatus) -> AnalystView:
     """Return state, cost and skill of one analyst."""
+    card = status.card
+    own, books = (card.own, card.books) if card else (None, None)
     return AnalystView(
         name=status.name,
         model=status.model,
@@ -276,11 +280,34 @@ def analyst_view(status: AnalystStatus) -> AnalystView:
         calls=status.calls,
         cached_tokens=status.cached_tokens,
         saved=status.saved,
-        hit_rate=status.hit_rate,
-        brier=status.brier,
-        calibration=status.calibration,
-        shadow_equity=status.shadow_equity,
+        hit_rate=own.hit_rate if own else None,
+        brier=card.brier if card else None,
+        calibration=card.calibration if card else (),
+        shadow_equity=books.analyst if books else None,
+        settled=own.settled if own else 0,
+        hit_rate_interval=_interval_of(own),
+        log_score=card.log_score if card else None,
+        mean_net_return=card.mean_net_return if card else None,
+        verdict=card.verdict if card else "too_few",
+        skill=card.skill if card else Decimal(1),
+        horizons=tuple(_horizon_view(score) for score in card.fixed) if card else (),
+        null_equity=NullEquityView(random=books.random, hold=books.hold, buy_and_hold=books.buy_and_hold)
+        if books
+        else None,
     )
+
+
+def _horizon_view(score: HorizonScore) -> HorizonView:
+    return HorizonView(
+        horizon=score.horizon,
+        settled=score.settled,
+        hit_rate=score.hit_rate,
+        hit_rate_interval=_interval_of(score),
+    )
+
+
+def _interval_of(score: HorizonScore | None) -> tuple[float, float] | None:
+    return None if score is None or score.low is None or score.high is None else (score.low, score.high)
 
 
 def pending_trade_view(proposed: TradeProposed, analysis: AnalysisView | None, now_ms: int) -> PendingTradeView:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from domain.analysis import Opinion
 from domain.ports import JournalDocument, ModelAnswer
+from domain.settlement import opinion_id
 
 
 def opinion_document(opinion: Opinion, *, settings_hash: str) -> JournalDocument:
@@ -15,7 +16,7 @@ def opinion_document(opinion: Opinion, *, settings_hash: str) -> JournalDocument
         name: str(value) if isinstance(value, str) else value for name, value in named.items() if value is not None
     }
     return {
-        "_id": f"opinion:{opinion.analyst}:{opinion.round_id}",
+        "_id": opinion_id(opinion.analyst, opinion.round_id),
         "ts": opinion.formed_ms,
         "settings_hash": settings_hash,
         **document,

@@ -13,6 +13,7 @@ from domain.market import Candle, MarketState, OrderBook, PublicTrade, Quote, So
 from domain.news import FearGreed, NewsItem, NewsSourceStatus
 from domain.ports import ModelAnswer
 from domain.requests import Request
+from domain.settlement import Call, Settlement
 from domain.trading import (
     Account,
     BotStatistics,
@@ -239,7 +240,10 @@ class CandleChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandleClosed:
-    """Market -> bot, hub; broker where candles are all there is. Final. A repeat is recognised by its open time."""
+    """Market -> bot, hub; analysts the 1 m ones; broker where candles are all there is. Final.
+
+    A repeat is recognised by its open time.
+    """
 
     pair: str
     interval: str
@@ -272,7 +276,7 @@ class MarketStatusChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendCandles:
-    """Bot, hub -> market. Answered with CandleHistory to `reply_to`. A repeat is harmless."""
+    """Bot, analyst, hub -> market. Answered with CandleHistory to `reply_to`. A repeat is harmless."""
 
     pair: str
     interval: str
@@ -424,6 +428,14 @@ class SpendRead:
 
     day: str  # YYYY-MM-DD
     usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoresRead:
+    """A greenlet -> its analyst, at its start: what it said and what of it was settled before."""
+
+    calls: tuple[Call, ...]
+    settlements: tuple[Settlement, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

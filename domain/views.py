@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 
+from domain.analysis import CalibrationBin
+
 
 class Absent(Enum):
     """Marks an optional field that is left out."""
@@ -569,6 +571,25 @@ class ProposalAnswerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HorizonView:
+    """An analyst's hit rate after one fixed horizon."""
+
+    horizon: str
+    settled: int
+    hit_rate: float | None
+    hit_rate_interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NullEquityView:
+    """What the null twins of an analyst would have: a coin at its moments, nobody, and who buys and holds."""
+
+    random: Decimal
+    hold: Decimal
+    buy_and_hold: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnalystView:
     """`analyst_update`, and an item of `analysts_response`."""
 
@@ -588,8 +609,16 @@ class AnalystView:
     saved: tuple[object, ...]  # {reason, questions, usd}: questions that no call was made for
     hit_rate: float | None
     brier: float | None
-    calibration: tuple[object, ...]
+    calibration: tuple[CalibrationBin, ...]
     shadow_equity: Decimal | None
+    settled: int  # BUY and SELL that the scores count
+    hit_rate_interval: tuple[float, float] | None  # 95 %
+    log_score: float | None
+    mean_net_return: float | None  # fraction of the notional
+    verdict: str  # too_few | skilled | not_shown | worse_than_chance
+    skill: Decimal  # factor within `weight`
+    horizons: tuple[HorizonView, ...]
+    null_equity: NullEquityView | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

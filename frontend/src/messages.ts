@@ -89,8 +89,16 @@ export interface AnalystView {
   saved: unknown[]; // {reason, questions, usd}: questions that no call was made for
   hit_rate: number | null;
   brier: number | null;
-  calibration: unknown[];
+  calibration: CalibrationBin[];
   shadow_equity: number | null;
+  settled: number; // BUY and SELL that the scores count
+  hit_rate_interval: [number, number] | null; // 95 %
+  log_score: number | null;
+  mean_net_return: number | null; // fraction of the notional
+  verdict: "too_few" | "skilled" | "not_shown" | "worse_than_chance";
+  skill: number; // factor within `weight`
+  horizons: HorizonView[];
+  null_equity: NullEquityView | null;
 }
 
 /** `analysts_response`. */
@@ -163,6 +171,15 @@ export interface BotTradeExecutedView {
   new_balance: number;
   positions: Record<string, PositionView>;
   bot_status: BotStatusView;
+}
+
+/** Opinions whose confidence fell into one bin: what was said against what happened. */
+export interface CalibrationBin {
+  low: number;
+  high: number;
+  count: number;
+  mean_confidence: number;
+  hit_rate: number;
 }
 
 /** `candle_update`. */
@@ -268,6 +285,14 @@ export interface HealthView {
   news: NewsSourceView[];
 }
 
+/** An analyst's hit rate after one fixed horizon. */
+export interface HorizonView {
+  horizon: string;
+  settled: number;
+  hit_rate: number | null;
+  hit_rate_interval: [number, number] | null;
+}
+
 /** `initial_data`: the first frame of a session. */
 export interface InitialView {
   paper_balance: number;
@@ -362,6 +387,13 @@ export interface NewsUpdateView {
 export interface NoAnalysisView {
   symbol: string;
   error: string;
+}
+
+/** What the null twins of an analyst would have: a coin at its moments, nobody, and who buys and holds. */
+export interface NullEquityView {
+  random: number;
+  hold: number;
+  buy_and_hold: number;
 }
 
 /** `order_accepted`, `order_cancelled` and `order_update`. */

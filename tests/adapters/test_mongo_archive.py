@@ -6,6 +6,9 @@ import gevent
 import pytest
 
 from adapters.mongo_archive import MongoArchive
+from domain.analysis import Action
+from domain.settlement import Call, TradeCosts, read_settlement, settled, settlement_document
+from tests.analysis_values import NOW_MS
 
 
 def flushed(stores) -> None:
@@ -86,3 +89,40 @@ def test_a_frozen_database_is_waited_for_and_reads_are_empty(stores, mongod):
         os.kill(mongod.pid, signal.SIGCONT)
     flushed(stores)
     assert [document["_id"] for document in stores.archive.recent("equity", limit=9)] == ["1"]
+
+
+def test_what_an_analyst_settled_reads_back_and_a_repeat_changes_nothing(stores):
+    settlement = settled(
+        Call(
+            opinion_id="opinion:grok:BTCUSDT:1",
+            pair="BTCUSDT",
+            action=Action.SELL,
+            confidence=0.7,
+            horizon_minutes=30,
+            formed_ms=NOW_MS - 60_000,
+            cost_usd=Decimal("0.0012"),
+        ),
+        "own",
+        start_ms=NOW_MS,
+        entry=Decimal("100.10"),
+        due_ms=NOW_MS + 1_800_000,
+        end=Decimal("99.5"),
+        costs=TradeCosts(fee=0.001, slippage=0.0005),
+        counted=True,
+        cost_usd=Decimal("0.0024"),
+    )
+    document = settlement_document("grok", settlement)
+    again = {**document, "hit": False, "exit": Decimal(1)}
+    later = {**document, "_id": "later", "ts": NOW_MS + 9_000_000}
+    others = {**document, "_id": "other", "analyst": "gpt"}
+    for each in (document, again, later, others):
+        stores.archive.save("settlements", each)
+    flushed(stores)
+    where = {"analyst": "grok", "label": "own", "counted": True, "ts": {"$gte": NOW_MS, "$lte": NOW_MS + 1_800_000}}
+    found = stores.archive.recent("settlements", limit=9, where=where)
+    assert [read_settlement(each) for each in found] == [settlement]
+
+
+def test_an_analysts_documents_are_found_by_an_index(stores):
+    names = {index["name"] for index in stores.client[stores.name]["settlements"].list_indexes()}
+    assert {"ts", "analyst_ts", "counted", "retention"} <= names

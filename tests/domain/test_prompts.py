@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from domain.analysis import IntervalFeatures, OpenPosition
+from domain.analysis import Action, IntervalFeatures, OpenPosition
 from domain.prompts import ANSWER_SCHEMA, prompt_hash, prompt_version, repair_prompt, system_prompt, user_prompt
+from domain.settlement import Call, Settlement
 from domain.trading import Direction
 from tests.analysis_values import NOW_MS, features, item
 
@@ -29,6 +30,7 @@ def test_all_due_pairs_stand_in_one_json_object() -> None:
         "headlines",
         "fear_greed",
         "position",
+        "your_last_calls",
     }
 
 
@@ -89,11 +91,47 @@ def test_every_role_is_told_that_headlines_are_data_and_what_to_answer(role: str
         assert name in text
 
 
+def test_an_analyst_sees_what_became_of_its_last_calls_and_of_no_more_than_three() -> None:
+    call = Call(
+        opinion_id="opinion:grok:BTCUSDT:1",
+        pair="BTCUSDT",
+        action=Action.SELL,
+        confidence=0.654321,
+        horizon_minutes=30,
+        formed_ms=NOW_MS - 90 * 60_000,
+        cost_usd=Decimal(0),
+    )
+    sold = Settlement(
+        call=call,
+        label="own",
+        due_ms=NOW_MS - 60 * 60_000,
+        counted=True,
+        cost_usd=Decimal(0),
+        entry=Decimal("100"),
+        exit=Decimal("101.23456"),
+    )
+    held = replace(sold, call=replace(call, action=Action.HOLD))
+    told = {"BTCUSDT": (sold, held, sold, sold), "XRPUSDT": (sold,)}
+    first, second = _data(user_prompt([features("BTCUSDT"), features("ETHUSDT")], now_ms=NOW_MS, recalled=told))[
+        "pairs"
+    ]
+    shown = {"horizon_minutes": 30, "ended_minutes_ago": 60, "moved_percent": 1.23, "confidence": 0.65}
+    assert first["your_last_calls"] == [
+        {"action": "SELL", "right": False, **shown},
+        {"action": "HOLD", "right": None, **shown},
+        {"action": "SELL", "right": False, **shown},
+    ]
+    assert second["your_last_calls"] == []
+
+
 # Whoever changes a text or the schema raises the version of its file, and keeps the old line as history.
 HASHES = {
     "sentiment 1, frame 1": "9bee820ad1a7273aff1bcfc7d6ac1851974c64a18725313c122a1e13d21e05fc",
     "technical 1, frame 1": "12716b76d3717d65645f6f31019c06570fd729dde6847e8640f65fbe340ef7d3",
     "planner 1, frame 1": "50f06c8c7f55d3e9471086c39411325c336b6455a2f2694d44af9d77db942c24",
+    "sentiment 1, frame 2": "ce900640e3726b07570e83e02d486962ec9884b458af330c203818e868bb7241",
+    "technical 1, frame 2": "aac3f19d08ad2728266636a25ea4aefd74b8cfae308ed7653721c7b0f0072ef7",
+    "planner 1, frame 2": "2063702261200c86536dadbcb1ebcb70cb90a8a81827af31e4aa40e11c5006a3",
 }
 
 

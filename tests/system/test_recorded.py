@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,12 +19,21 @@ EXIT_RULES = {"stop_loss", "take_profit", "trailing_stop", "timeout", "signal_re
 
 def played(desk: DeskProcess, *, hours: int) -> list[Document]:
     """Wait until the recording has ended; return the journal and stop the desk."""
-    ended = f"recording ended at 2026-01-01 0{hours}:00"
-    until(lambda: ended in desk.log, seconds=90, what=ended)
-    until(lambda: desk.ready()[0] == 503, what="the market is reported as ended")
+    wait_for_end(desk, hours=hours)
     documents = read_embedded(desk.folder, DATABASE)
     assert desk.terminate()[0] == 0
     return documents
+
+
+def wait_for_end(desk: DeskProcess, *, hours: int) -> None:
+    ended = f"recording ended at 2026-01-01 0{hours}:00"
+    until(lambda: ended in desk.log, seconds=90, what=ended)
+    until(lambda: desk.ready()[0] == 503, what="the market is reported as ended")
+
+
+def scores_of(desk: DeskProcess) -> list[dict[str, Any]]:
+    """Return what is told of the analysts, but how long a call took."""
+    return [{**analyst, "latency_ms": None} for analyst in desk.session().initial["analysts"]]
 
 
 def closed_by_a_rule(documents: list[Document]) -> list[Document]:
@@ -40,9 +50,16 @@ def test_a_recording_in_virtual_time_gives_the_same_journal_every_time(
     first, second = (desks(recorded(recording), "--market", "recorded", "--speed", "0") for _ in range(2))
     first.start()
     second.start()
+    for desk in (first, second):
+        wait_for_end(desk, hours=3)
+    scores, scores_again = scores_of(first), scores_of(second)
     journal, again = played(first, hours=3), played(second, hours=3)
 
     assert [document["hash"] for document in again] == [document["hash"] for document in journal]
+    assert scores_again == scores
+    technical = next(analyst for analyst in scores if analyst["name"] == "technical")
+    low, high = technical["hit_rate_interval"]
+    assert (technical["settled"] >= 10, low < technical["hit_rate"] < high) == (True, True)
     assert len(closed_by_a_rule(journal)) >= 3
     assert {fill["fill"]["liquidity"] for fill in fills(journal)} == {"maker", "taker"}
     assert {fill["model"] for fill in fills(journal)} == {"candle"}

@@ -1,0 +1,219 @@
+"""What became of one opinion at one horizon: the prices at both ends, hit or miss, and what a trade would have made.
+
+An opinion is measured from the first candle that closes when it has been formed or later, to the first one that closes
+when its horizon has passed since then. Both prices are closes, so nothing is used that did not exist at the time: not
+the price the analyst was shown before it answered, nor a later one.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from domain.analysis import Action, Opinion
+from domain.ports import JournalDocument
+
+OWN = "own"  # the horizon the opinion itself names
+FIXED = {"15m": 15, "1h": 60, "4h": 240}  # minutes
+ENTRY = "entry"  # no horizon: the start of an opinion whose own horizon is longer than any fixed one
+LABELS = (OWN, *FIXED)
+MINUTE_MS = 60_000
+INTERVAL = "1m"  # of the candles that settle
+NO_PRICE = "the market's data had no candle at that time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What of an opinion is settled."""
+
+    opinion_id: str
+    pair: str
+    action: Action
+    confidence: float
+    horizon_minutes: int
+    formed_ms: int
+    cost_usd: Decimal
+
+    def minutes(self, label: str) -> int:
+        """Return the length of a horizon, 0 for the entry."""
+        return 0 if label == ENTRY else self.horizon_minutes if label == OWN else FIXED[label]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeCosts:
+    """What one side of a shadow trade costs, as fractions."""
+
+    fee: float
+    slippage: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """One opinion at one horizon. `void` says why there is none; all prices and results are None then."""
+
+    call: Call
+    label: str
+    due_ms: int  # close of the candle at the end; for a void one when it should have been
+    counted: bool  # part of the scores: BUY or SELL, and formed after the horizon of the last counted one of the pair
+    cost_usd: Decimal  # of this opinion and of those not counted before it
+    start_ms: int | None = None  # close of the entry's candle
+    entry: Decimal | None = None
+    exit: Decimal | None = None
+    net_return: float | None = None  # of a trade in its direction, None for HOLD
+    coin_return: float | None = None  # of the random twin's trade
+    void: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.call.opinion_id, self.label
+
+    @property
+    def move(self) -> float | None:
+        """Change of the price over the horizon as a fraction."""
+        return None if self.entry is None or self.exit is None else float(self.exit / self.entry) - 1
+
+    @property
+    def hit(self) -> bool:
+        """Whether the price moved in the action's direction; a price that stood still did not."""
+        return self.entry is not None and self.exit is not None and (self.exit - self.entry) * self.call.action.sign > 0
+
+
+def call_of(opinion: Opinion) -> Call:
+    """Return what of `opinion` is settled."""
+    return Call(
+        opinion_id=opinion_id(opinion.analyst, opinion.round_id),
+        pair=opinion.pair,
+        action=opinion.action,
+        confidence=opinion.confidence,
+        horizon_minutes=opinion.horizon_minutes,
+        formed_ms=opinion.formed_ms,
+        cost_usd=opinion.cost_usd,
+    )
+
+
+def opinion_id(analyst: str, round_id: str) -> str:
+    """Return the key of an opinion in the collection `opinions`."""
+    return f"opinion:{analyst}:{round_id}"
+
+
+def close_ms(at_ms: int, interval_ms: int) -> int:
+    """Return when the first candle closes that closes at `at_ms` or later."""
+    return -(-at_ms // interval_ms) * interval_ms
+
+
+def trade_return(sign: int, entry: Decimal, end: Decimal, costs: TradeCosts) -> float:
+    """Return what a trade earned as a fraction of its notional: taker fee and slippage on both sides.
+
+    Args:
+        sign: +1 long, -1 short.
+        entry: price at the start, > 0.
+        end: price at the end, > 0.
+        costs: of one side.
+    """
+    bought = 1 + sign * costs.slippage
+    ratio = float(end / entry) * (1 - sign * costs.slippage) / bought
+    return sign * (ratio - 1) - costs.fee * (1 + ratio)
+
+
+def coin(opinion_key: str) -> int:
+    """Return the direction, +1 or -1, that the random twin takes instead of the opinion's: fair, the same each time."""
+    return 1 if hashlib.sha256(f"coin:{opinion_key}".encode()).digest()[0] & 1 else -1
+
+
+def settled(
+    call: Call,
+    label: str,
+    *,
+    start_ms: int,
+    entry: Decimal,
+    due_ms: int,
+    end: Decimal,
+    costs: TradeCosts,
+    counted: bool,
+    cost_usd: Decimal,
+) -> Settlement:
+    """Return the settlement of `call` by the closes at both ends of the horizon."""
+    sign = call.action.sign
+    return Settlement(
+        call=call,
+        label=label,
+        due_ms=due_ms,
+        counted=counted,
+        cost_usd=cost_usd,
+        start_ms=start_ms,
+        entry=entry,
+        exit=end,
+        net_return=trade_return(sign, entry, end, costs) if sign else None,
+        coin_return=trade_return(coin(call.opinion_id), entry, end, costs) if sign else None,
+    )
+
+
+def settlement_document(analyst: str, settlement: Settlement) -> JournalDocument:
+    """Return the document of `settlements`: its key is opinion and horizon, so that a repeat changes nothing."""
+    call = settlement.call
+    document: dict[str, object] = {
+        "_id": f"settlement:{call.opinion_id}:{settlement.label}",
+        "ts": settlement.due_ms,
+        "analyst": analyst,
+        "opinion": call.opinion_id,
+        "symbol": call.pair,
+        "label": settlement.label,
+        "minutes": call.minutes(settlement.label),
+        "horizon_minutes": call.horizon_minutes,
+        "action": call.action.value,
+        "confidence": call.confidence,
+        "formed_ms": call.formed_ms,
+        "opinion_cost_usd": call.cost_usd,
+        "counted": settlement.counted,
+        "cost_usd": settlement.cost_usd,
+        "hit": settlement.hit if call.action.sign and not settlement.void else None,
+        "move": settlement.move,
+        "start_ms": settlement.start_ms,
+        "entry": settlement.entry,
+        "exit": settlement.exit,
+        "net_return": settlement.net_return,
+        "coin_return": settlement.coin_return,
+        "void": settlement.void or None,
+    }
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def read_settlement(document: JournalDocument) -> Settlement:
+    """Return the settlement of a document of `settlements`."""
+    body: Any = document
+    call = Call(
+        opinion_id=body["opinion"],
+        pair=body["symbol"],
+        action=Action(body["action"]),
+        confidence=float(body["confidence"]),
+        horizon_minutes=body["horizon_minutes"],
+        formed_ms=body["formed_ms"],
+        cost_usd=body["opinion_cost_usd"],
+    )
+    return Settlement(
+        call=call,
+        label=body["label"],
+        due_ms=body["ts"],
+        counted=body["counted"],
+        cost_usd=body["cost_usd"],
+        start_ms=body.get("start_ms"),
+        entry=body.get("entry"),
+        exit=body.get("exit"),
+        net_return=body.get("net_return"),
+        coin_return=body.get("coin_return"),
+        void=body.get("void", ""),
+    )
+
+
+def read_call(document: JournalDocument) -> Call:
+    """Return what is settled of a document of `opinions`."""
+    body: Any = document
+    return Call(
+        opinion_id=body["_id"],
+        pair=body["symbol"],
+        action=Action(body["action"]),
+        confidence=float(body["confidence"]),
+        horizon_minutes=body["horizon_minutes"],
+        formed_ms=body["formed_ms"],
+        cost_usd=body["cost_usd"],
+    )
