@@ -47,6 +47,11 @@ export function percent(value: unknown): string {
   return isNumber(value) ? `${signed(value)} %` : DASH;
 }
 
+/** A fraction as a whole number of percent, without the sign. */
+export function wholePercent(value: unknown): string {
+  return isNumber(value) ? formatter(0, 0).format(value * 100) : DASH;
+}
+
 export function quantity(value: unknown): string {
   return isNumber(value) ? formatter(0, 8).format(value) : DASH;
 }

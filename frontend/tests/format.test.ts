@@ -31,6 +31,10 @@ describe("numbers for people", () => {
     ["abc", "abc"], // the hub says what is wrong with it
   ])("typed(%s)", (text, plain) => expect(show.typed(text)).toBe(plain));
 
+  it("shares are whole percents", () => {
+    expect([show.wholePercent(0.5333), show.wholePercent(1), show.wholePercent(null)]).toEqual(["53", "100", "–"]);
+  });
+
   it("prices for inputs hold no separators", () => {
     expect([show.plainPrice(67744.678), show.plainPrice(1.5199), show.plainPrice(undefined)]).toEqual(["67744.68", "1.5199", ""]);
   });
