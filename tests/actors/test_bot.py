@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from actors.bot import BotActor
-from domain.analysis import Abstention, Action, AnalystState, AnalystStatus, Outcome
+from domain.analysis import Abstention, Action, AnalystState, AnalystStatus, HorizonScore, Outcome, Scorecard
 from domain.market import Candle, MarketState, Source
 from domain.messages import (
     AcceptTrade,
@@ -417,6 +417,19 @@ def status(name, state):
             latency_ms=None,
         )
     )
+
+
+def test_a_vote_weighs_as_set_times_the_skill_its_analyst_has_shown(build):
+    desk = build(analysts=("technical", "grok"))
+    desk.ready()
+    own = HorizonScore(horizon="own")
+    card = Scorecard(own=own, fixed=(), verdict="not_shown", skill=Decimal("0.60"))
+    told = status("grok", AnalystState.READY)
+    desk.tell(replace(told, status=replace(told.status, card=card)))
+    question = desk.begin_round()
+    desk.answer(question, opinion("technical"))
+    desk.answer(question, opinion("grok", confidence=0.2))
+    assert desk.orders()[0].confidence == Decimal("0.45")  # (0.6 + 0.6 x 0.2) / 1.6
 
 
 def test_a_disabled_analyst_is_not_asked(build, peers):
