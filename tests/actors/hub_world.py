@@ -133,7 +133,7 @@ class World:
 
     def wait(self):
         for _ in range(2):  # the second for what the hub tells itself
-            assert self.hub.ask(messages.Ping(), timeout=2)
+            assert self.hub.ask(messages.Ping(), timeout=30)
 
     def send(self, *mail):
         for message in mail:

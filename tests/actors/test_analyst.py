@@ -190,13 +190,13 @@ class Desk:
 
     def settle(self) -> None:
         """Wait until the actor and its call's greenlet have done what they can."""
-        self.ref.ask(Ping(), timeout=1)
+        self.ref.ask(Ping(), timeout=30)
         for _ in range(100):
             if self.endpoint is None or self.endpoint.pending == 0 or self.endpoint.hold is not None:
                 break
             gevent.sleep(0)
         gevent.sleep(0)
-        self.ref.ask(Ping(), timeout=1)
+        self.ref.ask(Ping(), timeout=30)
 
     def fire(self) -> None:
         """Move the clock to the next timer and let it fire."""

@@ -92,7 +92,7 @@ class Desk:
     def tell(self, *messages):
         for message in messages:
             self.ref.tell(message)
-        self.ref.ask(Ping(), timeout=1)
+        self.ref.ask(Ping(), timeout=30)
 
     def wait(self, seconds):
         """Let time pass; due timers fire on the way."""

@@ -88,7 +88,7 @@ class Desk:
         """Lose the broker as a failure does: nothing is flushed."""
         self.broker.tell(Crash())
         with pytest.raises(pykka.ActorDeadError):
-            self.broker.ask(Ping(), timeout=5)
+            self.broker.ask(Ping(), timeout=30)
 
     def tell(self, *messages, at_ms=None):
         if at_ms is not None:
@@ -98,8 +98,8 @@ class Desk:
         self.settle()
 
     def settle(self):
-        assert self.broker.ask(Ping(), timeout=5)
-        self.broker.ask(Ping(), timeout=5)
+        assert self.broker.ask(Ping(), timeout=30)
+        self.broker.ask(Ping(), timeout=30)
 
     def market_is_live(self):
         self.tell(
@@ -291,7 +291,7 @@ def test_a_command_that_the_broker_fails_of_is_answered_and_never_sent_again(des
         monkeypatch.setattr(f"domain.execution.Exchange.{name}", failing)
     desk.broker.tell(command)
     with pytest.raises(pykka.ActorDeadError):
-        desk.broker.ask(Ping(), timeout=5)
+        desk.broker.ask(Ping(), timeout=30)
     [refused] = [each for each in desk.to("hub", OrderRefused) if each.order_id == "x"]
     assert refused.code is Refusal.INTERNAL
 
@@ -305,7 +305,7 @@ def test_an_order_that_the_store_does_not_take_is_answered(desk, monkeypatch):
     desk.broker.tell(order("x", source=OrderSource.BOT, reply_to="bot-BTCUSDT"))
     gevent.sleep(0)
     with pytest.raises(pykka.ActorDeadError):
-        desk.broker.ask(Ping(), timeout=5)
+        desk.broker.ask(Ping(), timeout=30)
     for name in ("hub", "bot-BTCUSDT"):
         assert [(each.order_id, each.code) for each in desk.to(name, OrderRefused)] == [("x", Refusal.INTERNAL)]
 

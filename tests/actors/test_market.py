@@ -93,16 +93,16 @@ class Market:
             source=self.source,
             bots=("bot-BTCUSDT", "bot-ETHUSDT"),
         )
-        assert self.ref.ask(Ping(), timeout=5)  # it has started
+        assert self.ref.ask(Ping(), timeout=30)  # it has started
 
     def handle(self, *messages: object) -> None:
         """Give one message after the other; each is handled before the next, so nothing is conflated."""
         for message in messages:
             self.ref.tell(message)
-            assert self.ref.ask(Ping(), timeout=5)
+            assert self.ref.ask(Ping(), timeout=30)
 
     def refused(self) -> dict[tuple[str, str], int]:
-        return self.ref.ask(CountRefusals(), timeout=5)
+        return self.ref.ask(CountRefusals(), timeout=30)
 
     def told(self, name: str, kind: type) -> list:
         return self.peers.to(name, kind)
@@ -516,5 +516,5 @@ def test_a_pair_that_is_not_traded_has_missed_nothing(market: Market):
 
 
 def test_it_stops_its_source_when_it_stops(market: Market):
-    market.ref.stop(timeout=5)
+    market.ref.stop(timeout=30)
     assert market.source.calls[-1] == "stop"

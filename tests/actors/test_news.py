@@ -73,7 +73,7 @@ def start(peers, clock, timers):
             bots=("bot-BTCUSDT",),
             disabled=disabled,
         )
-        ref.ask(Ping(), timeout=1)
+        ref.ask(Ping(), timeout=30)
         return ref, shelf
 
     return build
@@ -83,11 +83,11 @@ def poll(ref, peers, clock, key="feeds"):
     """One round: the timer fires, fetching greenlets run, what they tell is handed to the actor."""
     told_before = len(peers.to("news"))
     ref.tell(TimerFired(key=key, due_ms=clock.now_ms()))
-    ref.ask(Ping(), timeout=1)
+    ref.ask(Ping(), timeout=30)
     gevent.idle()
     for message in peers.to("news")[told_before:]:
         ref.tell(message)
-    ref.ask(Ping(), timeout=1)
+    ref.ask(Ping(), timeout=30)
 
 
 def titles(peers, name="hub"):
@@ -144,7 +144,7 @@ def test_a_parser_that_breaks_harms_nobody(start, peers, clock):
     poll(ref, peers, clock)
 
     assert titles(peers) == ["One"]
-    assert ref.ask(Ping(), timeout=1) is True
+    assert ref.ask(Ping(), timeout=30) is True
 
 
 def test_a_newcomer_gets_the_recent_stories_and_the_mood(start, peers, clock):
@@ -152,7 +152,7 @@ def test_a_newcomer_gets_the_recent_stories_and_the_mood(start, peers, clock):
     poll(ref, peers, clock)
     poll(ref, peers, clock, key="mood")
     ref.tell(SendNews(reply_to="bot-ETHUSDT"))
-    ref.ask(Ping(), timeout=1)
+    ref.ask(Ping(), timeout=30)
 
     assert titles(peers, "bot-ETHUSDT") == ["One"]
     assert [message.fear_greed.value for message in peers.to("bot-ETHUSDT", FearGreedChanged)] == [25]
@@ -177,7 +177,7 @@ def test_a_reloaded_interval_is_kept_from_then_on(start, peers, clock, timers):
     news = settings.news.model_copy(update={"interval_seconds": 5})
     poll(ref, peers, clock)
     ref.tell(SettingsApplied(settings=settings.model_copy(update={"news": news}), settings_hash="h"))
-    ref.ask(Ping(), timeout=1)
+    ref.ask(Ping(), timeout=30)
     while timers.next_due_ms() <= clock.now_ms() + 5_000:
         due_ms = timers.next_due_ms()
         timers.fire_next()
@@ -255,5 +255,5 @@ def test_a_long_answer_is_taken_in_parts(start, peers, clock):
     assert [len(message.headlines) for message in left] == [30]
     assert len(titles(peers)) == 20
     ref.tell(left[0])
-    ref.ask(Ping(), timeout=1)
+    ref.ask(Ping(), timeout=30)
     assert len(titles(peers)) == 40

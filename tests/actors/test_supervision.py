@@ -98,14 +98,14 @@ class Desk:
         return Child.start(name=name, peers=peers, on_death=on_death, log=self.events, **options)
 
     def begin(self):
-        self.ref.ask(StartChildren(), timeout=5)
+        self.ref.ask(StartChildren(), timeout=30)
         return self
 
     def states(self):
-        return {status.name: (status.state, status.restarts) for status in self.ref.ask(SendActorStates(), timeout=1)}
+        return {status.name: (status.state, status.restarts) for status in self.ref.ask(SendActorStates(), timeout=30)}
 
     def urn(self, name):
-        return self.directory.ask(name, Do("urn"), timeout=1)
+        return self.directory.ask(name, Do("urn"), timeout=30)
 
     def wait(self, condition, seconds=3.0):
         with gevent.Timeout(seconds, AssertionError(f"not within {seconds} s: {self.states()}")):
@@ -128,7 +128,7 @@ def desk():
 
 def test_children_start_in_order_and_stop_in_reverse(desk):
     desk = desk({"a": {}, "b": {}, "c": {}}).begin()
-    desk.ref.ask(StopChildren(), timeout=5)
+    desk.ref.ask(StopChildren(), timeout=30)
 
     assert [event for event in desk.events if "got" not in event] == [
         "start a",
@@ -147,7 +147,7 @@ def test_a_failed_actor_is_back_within_a_second_and_the_others_never_stopped(des
     desk.directory.tell("a", Do(how))
     desk.wait(lambda: desk.states()["a"] == ("running", 1), seconds=1)
 
-    assert desk.directory.ask("a", Ping(), timeout=1) is True
+    assert desk.directory.ask("a", Ping(), timeout=30) is True
     assert desk.urn("b") == other
     assert "b got ActorStarted(name='a', generation=2)" in desk.events
 
@@ -186,7 +186,7 @@ def test_an_actor_that_fails_of_pings_is_replaced_and_the_supervisor_lives_on(de
 
 def test_a_zombie_is_found_by_the_sweep(desk):
     desk = desk({"a": {}}).begin()
-    desk.directory.ask("a", Do("greenlet"), timeout=1).kill()  # its loop dies, it stays registered
+    desk.directory.ask("a", Do("greenlet"), timeout=30).kill()  # its loop dies, it stays registered
     desk.wait(lambda: desk.states()["a"] == ("running", 1))
 
 
@@ -199,9 +199,9 @@ def test_too_many_failures_give_up_and_the_rest_runs_on(desk):
     desk.wait(lambda: desk.states()["a"][0] == "gave_up")
 
     assert desk.ends == []
-    assert desk.directory.ask("b", Ping(), timeout=1) is True
+    assert desk.directory.ask("b", Ping(), timeout=30) is True
     with pytest.raises(Unavailable, match="a is not running"):
-        desk.directory.ask("a", Ping(), timeout=1)
+        desk.directory.ask("a", Ping(), timeout=30)
 
 
 def test_a_critical_actor_that_gives_up_ends_the_process(desk):

@@ -46,7 +46,7 @@ def site():
     server.start()
     site.url = f"http://127.0.0.1:{server.server_port}/feed"
     yield site
-    server.stop(timeout=1)
+    server.stop(timeout=30)
 
 
 def test_a_feed_is_read(site):
@@ -270,7 +270,7 @@ def pages():
     server.start()
     site.url = f"http://127.0.0.1:{server.server_port}"
     yield site
-    server.stop(timeout=1)
+    server.stop(timeout=30)
 
 
 def panic(site, now, **changes):

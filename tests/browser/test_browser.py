@@ -16,7 +16,7 @@ def address() -> Iterator[str]:
     server = WSGIServer(("127.0.0.1", 0), answer, log=None)
     server.start()
     yield f"http://127.0.0.1:{server.server_port}/"
-    server.stop(timeout=1)
+    server.stop(timeout=30)
 
 
 @pytest.mark.browser

@@ -125,8 +125,8 @@ class Desk:
             gevent.sleep(0.05)
 
     def stop(self):
-        self.hub.stop(timeout=5)
-        self.broker.stop(timeout=5)
+        self.hub.stop(timeout=30)
+        self.broker.stop(timeout=30)
         self.web.stop()
 
 

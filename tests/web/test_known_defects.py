@@ -45,7 +45,7 @@ class Echo:
 def echo():
     made = Echo()
     yield made
-    made.server.stop(timeout=1)
+    made.server.stop(timeout=30)
 
 
 @pytest.fixture

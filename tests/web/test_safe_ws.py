@@ -24,7 +24,7 @@ def server():
     server = Server(("127.0.0.1", 0), echo, log=None, error_log=None)
     server.start()
     yield server
-    server.stop(timeout=1)
+    server.stop(timeout=30)
 
 
 @pytest.fixture

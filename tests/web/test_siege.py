@@ -68,7 +68,7 @@ def desk():
     ):
         directory.tell("hub", message)
     yield server
-    hub.stop(timeout=2)
+    hub.stop(timeout=30)
     server.stop()
 
 
