@@ -129,7 +129,10 @@ def amended(command: AmendProtection, situation: Situation) -> tuple[Decimal | N
     if view.rules is not None:
         stop_loss = filters.protection_on_grid(view.rules, stop_loss, position.direction)
         take_profit = filters.protection_on_grid(view.rules, take_profit, position.direction)
-    if refused := _check_protection(position.direction, view.mark(), view.mark(), stop_loss, take_profit):
+    mark = view.mark()
+    if mark is None and (stop_loss is not None or take_profit is not None):
+        return Refused(Refusal.NO_PRICE, f"a price of {command.pair} must be known, none is")
+    if refused := _check_protection(position.direction, mark, mark, stop_loss, take_profit):
         return refused
     return (
         None if command.remove_stop_loss else position.stop_loss if stop_loss is None else stop_loss,

@@ -565,6 +565,15 @@ def test_an_impossible_amendment_is_refused(ex, changes, code):
     assert refused(ex) == [code]
 
 
+def test_a_level_is_not_set_before_a_price_is_known_and_may_be_taken_away(ex):
+    bought(ex, stop_loss="95")
+    again = exchange(desk=replayed(ex.pending))
+    again.amend(amend(stop_loss=D("150")), T0 + 200)
+    again.amend(amend(amend_id="amend:2", remove_stop_loss=True), T0 + 300)
+    assert refused(again) == [Refusal.NO_PRICE]
+    assert [message.position.stop_loss for message in told(again, PositionAmended)] == [None]
+
+
 # --- catch-up -------------------------------------------------------------------------------------------------------
 
 

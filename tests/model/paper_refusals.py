@@ -282,6 +282,8 @@ def amend(model: PaperExchange, command: AmendProtection):
         for level in (command.stop_loss, command.take_profit)
     )
     wrong = wrong_protection(holding.sign, known.mark(), known.mark(), stop, target)
+    if known.mark() is None and (stop is not None or target is not None):
+        wrong.add("no_price")
     return wrong, (
         None if command.remove_stop_loss else holding.stop if stop is None else stop,
         None if command.remove_take_profit else holding.target if target is None else target,
