@@ -437,9 +437,12 @@ class BinanceSource:
             missing = self._fetch_missing(feed)
         finally:
             self._run.repairing.discard(feed.pair)
+        is_whole = missing is not None and not feed.lags(*missing)
         feed.release(*(missing or ((), [])))
         if missing is None:
-            self._go_on_with_a_hole(feed)
+            self._skip_candles(feed)
+        if not is_whole:
+            self._name_hole(feed)
         self._say_live()
 
     def _fetch_overdue(self, feed: PairFeed) -> None:
@@ -468,7 +471,10 @@ class BinanceSource:
                 self._say(MarketState.CATCHING_UP, f"fetching what was missed: {error}; {_again(wait)}")
                 gevent.sleep(min(wait, max(0.1, give_up - self._monotonic() + 0.1)))
                 continue
-            if not lags or not feed.lags(*missing):
+            if not feed.lags(*missing):
+                return missing
+            if not lags:
+                log.error("What is missing of %s is not to be had from the exchange and is left out", feed.pair)
                 return missing
             gevent.sleep(lags.pop(0))
 
@@ -482,10 +488,13 @@ class BinanceSource:
             )
         ]
 
-    def _go_on_with_a_hole(self, feed: PairFeed) -> None:
-        """Say what is missing, and fetch its candles as soon as they can be had."""
+    def _skip_candles(self, feed: PairFeed) -> None:
+        """Let the candles of a hole be, so that later ones are told."""
         for interval, open_ms in feed.last_closed.items():
             feed.last_closed[interval] = max(open_ms, catch_up.last_closed_ms(interval, self._time.now_ms()))
+
+    def _name_hole(self, feed: PairFeed) -> None:
+        """Say what is missing, and fetch its candles as soon as they can be had."""
         last = feed.last_trade
         since = "" if last is None else f" before trade {last.trade_id}"
         if feed.pair not in self._run.holes:

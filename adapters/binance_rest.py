@@ -12,6 +12,7 @@ import requests
 import requests.adapters
 
 from adapters import binance_wire as wire
+from adapters.http import whole_number
 from adapters.weight_governor import WeightGovernor
 from domain.errors import PermanentError, QuorumError, SourceUnavailable
 from domain.market import INTERVAL_MS, Candle
@@ -19,6 +20,7 @@ from domain.market import INTERVAL_MS, Candle
 PAGE = 1000  # the most rows Binance gives in one answer
 MAX_BODY_BYTES = 64 * 2**20  # exchangeInfo of all pairs is about 20 MiB
 INVALID_SYMBOL = -1121
+LONGEST_BAN_SECONDS = 3 * 86_400.0  # Binance's longest
 BLOCKED_SECONDS = 3600.0  # an address that does not serve this location is not asked again for so long
 _BLOCKED = {401, 403, 407, 409}  # this host does not want us: another may
 _TOO_MANY = {418, 429}
@@ -190,16 +192,15 @@ class BinanceRest:
             limit.close()
 
     def _take_weight(self, answer: requests.Response) -> None:
-        used = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
-        if used.isdigit():
-            self._governor.observed(int(used))
+        if (used := whole_number(answer.headers.get("X-MBX-USED-WEIGHT-1M", ""))) is not None:
+            self._governor.observed(used)
 
     def _judged(self, url: str, answer: requests.Response, body: bytes) -> bytes:
         status = answer.status_code
         if status == 200:
             return body
         if status in _TOO_MANY:
-            seconds = _retry_after(answer, 60.0 if status == 429 else 120.0)
+            seconds = asked_seconds(status, answer.headers.get("Retry-After", ""))
             self._governor.block(seconds)
             raise SourceUnavailable(f"{url} asks us to wait {seconds:g} s (HTTP {status})", retry_after_seconds=seconds)
         if status == 451:
@@ -258,9 +259,10 @@ def _bounded_body(answer: requests.Response) -> bytes:
     return b"".join(parts)
 
 
-def _retry_after(answer: requests.Response, default: float) -> float:
-    text = answer.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() and len(text) <= 7 else default
+def asked_seconds(status: int, retry_after: str) -> float:
+    """Return how long a 429 or 418 asks to wait, at most LONGEST_BAN_SECONDS; where it does not say, a guess."""
+    seconds = whole_number(retry_after)
+    return min(float(seconds), LONGEST_BAN_SECONDS) if seconds else 60.0 if status == 429 else 120.0
 
 
 def _error_body(body: bytes) -> tuple[int, str]:

@@ -20,6 +20,8 @@ import msgspec
 import websocket
 
 from adapters import binance_wire as wire
+from adapters.binance_rest import asked_seconds
+from adapters.http import whole_number
 from adapters.pace import Pace
 from adapters.reading_ahead import ReadingAhead
 
@@ -342,11 +344,10 @@ def _refused(error: websocket.WebSocketBadStatusException) -> _Lost:
     """Return how an HTTP answer in place of a connection is to be taken."""
     status = error.status_code
     wait = str((error.resp_headers or {}).get("retry-after", ""))
-    asked = float(wait) if wait.isascii() and wait.isdigit() and len(wait) <= 7 else 0.0
     if status in (418, 429):  # a ban is for our address: another of their hosts is no way around it
-        return _Lost(reason=f"HTTP {status}", wait_seconds=asked or (60.0 if status == 429 else 120.0))
+        return _Lost(reason=f"HTTP {status}", wait_seconds=asked_seconds(status, wait))
     reason = "HTTP 451: it does not serve this location" if status == 451 else f"HTTP {status}"
-    return _Lost(reason=reason, next_url=status in (403, 451), wait_seconds=asked)
+    return _Lost(reason=reason, next_url=status in (403, 451), wait_seconds=float(whole_number(wait) or 0))
 
 
 def _cause(error: Exception) -> str:

@@ -48,14 +48,19 @@ def get(
         limit.close()
 
 
+def whole_number(text: str) -> int | None:
+    """Return the number that a header spells in at most nine plain digits; None where it says anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+
+
 def _retry_after(headers: dict[str, str]) -> float | None:
     """Return the seconds that Retry-After asks for, at most LONGEST_WAIT_SECONDS; None when it says nothing usable.
 
     It is a number, or a date, which counts from the answer's own Date.
     """
     text = headers.get("retry-after", "")
-    if text.isascii() and text.isdigit() and len(text) <= 9:
-        return min(float(text), LONGEST_WAIT_SECONDS)
+    if (number := whole_number(text)) is not None:
+        return min(float(number), LONGEST_WAIT_SECONDS)
     try:
         seconds = (parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
     except (TypeError, ValueError):

@@ -1,6 +1,7 @@
 """The whole Binance connection against the simulated exchange over real sockets: no trade or candle lost or doubled."""
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -349,3 +350,14 @@ def test_a_hole_that_cannot_be_fetched_is_named_and_its_candles_come_later(peers
         eventually(lambda: {told.pair for told in made.told(HistoryReceived)} == set(PAIRS))
         eventually(lambda: made.told(SourceStatusChanged) and "hole" not in made.told(SourceStatusChanged)[-1].message)
         assert made.states()[-1] is MarketState.LIVE
+
+
+def test_trades_that_rest_never_gives_are_named_as_a_hole(peers, world: World, monkeypatch):
+    monkeypatch.setattr(binance, "LAG_SECONDS", (0.05,))
+    monkeypatch.setattr(binance, "LONGEST_WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(binance.catch_up, "trades_after", lambda *_, **__: ())
+    with connected(peers, world) as made:
+        world.faults.add(Fault(kind="silence", on="stream", where="btcusdt@trade", for_seconds=4))
+        said = "live from .*; BTCUSDT has a hole before trade"
+        eventually(lambda: any(re.match(said, told.message) for told in made.told(SourceStatusChanged)))
+        eventually(lambda: "BTCUSDT" not in made.told(SourceStatusChanged)[-1].message)  # its candles are whole again

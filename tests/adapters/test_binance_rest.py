@@ -59,7 +59,7 @@ def server(*chunks: bytes, pause_seconds: float = 0.0) -> Iterator[str]:
 
 def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
-    return "\r\n".join(lines).encode() + body
+    return "\r\n".join(lines).encode("latin-1") + body
 
 
 # --- what is read -----------------------------------------------------------------------------------------------------
@@ -231,10 +231,21 @@ def test_a_kline_that_is_none_is_refused(row: bytes):
         rest(url).newest_klines("BTCUSDT", "1m", 1)
 
 
-def test_headers_full_of_rubbish_change_nothing():
-    rubbish = answer(b'{"serverTime": 5}', "X-MBX-USED-WEIGHT-1M: many", "Retry-After: soon")
-    with server(rubbish) as url:
+RUBBISH = ["many", "\N{SUPERSCRIPT TWO}", "9" * 5000, "-1", "1e3", ""]
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH, ids=lambda text: ascii(text[:6]))
+def test_headers_full_of_rubbish_change_nothing(rubbish: str):
+    headers = f"X-MBX-USED-WEIGHT-1M: {rubbish}", f"Retry-After: {rubbish}"
+    with server(answer(b'{"serverTime": 5}', *headers)) as url:
         assert rest(url).server_time_ms() == 5
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH, ids=lambda text: ascii(text[:6]))
+def test_a_wait_that_cannot_be_read_is_a_minute(rubbish: str):
+    refusal = answer(b"{}", f"Retry-After: {rubbish}", status="429 Too Many Requests")
+    with server(refusal) as url, pytest.raises(SourceUnavailable, match=r"asks us to wait 60 s \(HTTP 429\)"):
+        rest(url).server_time_ms()
 
 
 def test_no_address_is_refused():
