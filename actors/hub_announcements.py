@@ -11,7 +11,7 @@ from actors.hub_state import HubState
 from domain import account_views
 from domain.analysis_views import DIRECTION, usd
 from domain.messages import ClosePosition, ControlChanged, OrderAccepted, OrderFilled
-from domain.money import text
+from domain.money import mean_text, text
 from domain.ports import Clock, Notices
 from domain.trading import Account, ClosedTrade, Order, OrderSource, OrderStatus, OrderType, Trade
 from domain.views import (
@@ -114,7 +114,7 @@ class Announcer:
         trade = view.trade
         paper = PaperTradeView(
             success=True,
-            message=f"{trade.direction} {text(trade.amount)} {trade.symbol} at {text(trade.price)}"
+            message=f"{trade.direction} {text(trade.amount)} {trade.symbol} at {mean_text(trade.price)}"
             + (", the order is filled in part." if partial else "."),
             trade_data=trade,
             new_balance=view.new_balance,
@@ -155,7 +155,7 @@ class Announcer:
             self._bot_opened(trade, account_views.told_late(trade, position, self._state.closed))
             self.bot_status()
             return
-        what = f"{trade.side.value} {text(trade.quantity)} at {text(trade.price)} ({trade.reason.value})"
+        what = f"{trade.side.value} {text(trade.quantity)} at {mean_text(trade.price)} ({trade.reason.value})"
         profit = closed.realized_pnl - closed.fees if closed is not None else None
         self.trade_log(trade.ts_ms, "success", trade.pair, what, profit=profit)
 
@@ -180,7 +180,7 @@ class Announcer:
             bot_status=self._state.bot_status(self._clock.now_ms()),
         )
         self._notices.publish("bot_trade_executed", view, symbol=trade.pair, ledger_seq=trade.seq)
-        line = f"{data.direction} {text(trade.quantity)} opened at {text(trade.price)}"
+        line = f"{data.direction} {text(trade.quantity)} opened at {mean_text(trade.price)}"
         self.trade_log(trade.ts_ms, "success", trade.pair, line, action=data.direction)
 
     def _bot_closed(self, trade: Trade, closed: ClosedTrade) -> None:

@@ -60,7 +60,7 @@ def traded(pair: str, plan: TradePlan, signal: Signal, *, votes: int) -> str:
 def executed(trade: Trade, closed: ClosedTrade | None) -> str:
     """Return one execution in one line: side, quantity, pair, price, reason, and what it came to."""
     line = (
-        f"{trade.side} {money.text(trade.quantity)} {trade.pair} at {money.text(trade.price)} "
+        f"{trade.side} {money.text(trade.quantity)} {trade.pair} at {money.mean_text(trade.price)} "
         f"({trade.reason}, order {trade.order_id}, {trade.fill_model})"
     )
     profit = "" if closed is None else f", P&L {closed.realized_pnl:+.2f}"

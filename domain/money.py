@@ -6,6 +6,7 @@ ZERO = Decimal(0)
 _EXACT_LENGTH = 34  # as text: no more digits than that, so nothing is rounded
 CENT_OF_MICRO = Decimal("0.00000001")  # the smallest amount the ledger posts
 _CONTEXT = Context(prec=34)  # what a Decimal128 can hold
+_NINE_DIGITS = Context(prec=9, rounding=ROUND_HALF_EVEN)
 
 
 def half_even(value: Decimal) -> Decimal:
@@ -42,3 +43,8 @@ def text(value: Decimal) -> str:
         return written.rstrip("0").rstrip(".") if "." in written else written
     written = format(value.normalize(_CONTEXT), "f")
     return "0" if written == "-0" else written
+
+
+def mean_text(price: Decimal) -> str:
+    """Return a mean price as sentences show it: nine significant digits, more than the grid of any price has."""
+    return text(price.normalize(_NINE_DIGITS))
