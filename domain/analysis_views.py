@@ -14,17 +14,22 @@ from domain.views import (
     AnalysisView,
     AnalystView,
     CheckView,
+    ClaudeView,
     DecisionView,
     FearGreedView,
     HeadlineView,
     HorizonView,
     InsightsView,
+    MarketDataView,
     NewsItemView,
     NewsSourceView,
     NullEquityView,
     OpinionView,
     PairNewsView,
     PendingTradeView,
+    PlanView,
+    RecommendationView,
+    RefinementView,
     SignalView,
     iso,
 )
@@ -86,42 +91,43 @@ def _reasoning(signal: Signal) -> str:
     return " ".join(f"{item.analyst}: {item.reasoning}" for item in signal.opinions)[:2000]
 
 
-def _claude_part(signal: Signal) -> dict[str, object]:
+def _claude_part(signal: Signal) -> ClaudeView:
     """Return what older clients show as the first model's view: that model's own, or the combined one."""
     own = _of(signal, "claude")
     action = own.action if own else signal.action
-    return {
-        "sentiment": _MOOD[action],
-        "bias": _MOOD[action],
-        "confidence": own.confidence if own else signal.confidence,
-        "recommendation": {"action": action.value, "reasoning": own.reasoning if own else _reasoning(signal)},
-        "analyst": own.analyst if own else "consensus",
-    }
+    return ClaudeView(
+        sentiment=_MOOD[action],
+        bias=_MOOD[action],
+        confidence=own.confidence if own else signal.confidence,
+        recommendation=RecommendationView(action=action.value, reasoning=own.reasoning if own else _reasoning(signal)),
+        analyst=own.analyst if own else "consensus",
+    )
 
 
-def _gpt_refinement(signal: Signal) -> dict[str, object]:
+def _gpt_refinement(signal: Signal) -> RefinementView:
     own = _of(signal, "gpt") or _strongest(signal)
     if own is None:
-        return {"summary": "No analyst gave an opinion.", "risk_level": "high", "timeframe": "", "analyst": "consensus"}
-    return {
-        "summary": own.reasoning,
-        "risk_level": own.risk_level.value,
-        "timeframe": f"{own.horizon_minutes} min",
-        "analyst": own.analyst,
-    }
+        return RefinementView(
+            summary="No analyst gave an opinion.", risk_level="high", timeframe="", analyst="consensus"
+        )
+    return RefinementView(
+        summary=own.reasoning,
+        risk_level=own.risk_level.value,
+        timeframe=f"{own.horizon_minutes} min",
+        analyst=own.analyst,
+    )
 
 
-def _gpt_plan(signal: Signal) -> dict[str, object]:
+def _gpt_plan(signal: Signal) -> PlanView:
     own = _of(signal, "gpt") or _strongest(signal)
-    action = own.action if own else signal.action
-    return {
-        "direction": DIRECTION[action],
-        "confidence_score": own.confidence if own else signal.confidence,
-        "entry_price": own.price if own else None,
-        "stop_loss": own.stop_loss if own else None,
-        "take_profit": own.take_profit if own else None,
-        "analyst": own.analyst if own else "consensus",
-    }
+    return PlanView(
+        direction=DIRECTION[own.action if own else signal.action],
+        confidence_score=own.confidence if own else signal.confidence,
+        entry_price=own.price if own else None,
+        stop_loss=own.stop_loss if own else None,
+        take_profit=own.take_profit if own else None,
+        analyst=own.analyst if own else "consensus",
+    )
 
 
 def insights_view(signal: Signal) -> InsightsView:
@@ -137,10 +143,10 @@ def insights_view(signal: Signal) -> InsightsView:
     )
 
 
-def _market_data(signal: Signal, features: Features | None) -> dict[str, object]:
+def _market_data(signal: Signal, features: Features | None) -> MarketDataView:
     price = features.price if features else next((item.price for item in signal.opinions), None)
     if features is None or not features.intervals:
-        return {"price": price, "indicators": {}}
+        return MarketDataView(price=price, indicators={})
     shown = features.intervals[0]
     names = {
         "RSI_14": shown.rsi_14,
@@ -154,7 +160,7 @@ def _market_data(signal: Signal, features: Features | None) -> dict[str, object]
         "BB_LOWER": shown.bollinger_lower,
         "BB_UPPER": shown.bollinger_upper,
     }
-    return {"price": price, "interval": shown.interval, "indicators": names}
+    return MarketDataView(price=price, indicators=names, interval=shown.interval)
 
 
 def analysis_view(signal: Signal, features: Features | None) -> AnalysisView:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import Enum
 
 from domain.analysis import CalibrationBin
+from domain.savings import Saving
 
 
 class Absent(Enum):
@@ -268,8 +269,8 @@ class BotStatusView:
     winning_trades: int
     win_rate: Decimal  # 0..100
     total_profit: Decimal
-    pair_status: Mapping[str, str]
-    config: Mapping[str, object]
+    pair_status: Mapping[str, str]  # by pair: idle, in_trade, cooldown, paused or disabled
+    config: Mapping[str, object]  # the bot settings in force
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -394,12 +395,62 @@ class SignalView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecommendationView:
+    """What one view of the market comes to."""
+
+    action: str  # BUY | SELL | HOLD
+    reasoning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaudeView:
+    """What older clients show as the first model's view; `analyst` says whose it is."""
+
+    sentiment: str  # bullish | bearish | neutral
+    bias: str  # bullish | bearish | neutral
+    confidence: float  # 0..1
+    recommendation: RecommendationView
+    analyst: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefinementView:
+    """What older clients show as the second model's summary; `analyst` says whose it is."""
+
+    summary: str
+    risk_level: str  # low | medium | high
+    timeframe: str
+    analyst: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """What older clients show as the second model's plan; `analyst` says whose it is."""
+
+    direction: str  # LONG | SHORT | HOLD
+    confidence_score: float  # 0..1
+    entry_price: Decimal | None
+    stop_loss: Decimal | None
+    take_profit: Decimal | None
+    analyst: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketDataView:
+    """The price and the indicators of one interval that an analysis is of."""
+
+    price: Decimal | None
+    indicators: Mapping[str, float | None]  # by name, as RSI_14
+    interval: str | Absent = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InsightsView:
     """`ai_insights`."""
 
     symbol: str
-    claude_analysis: Mapping[str, object]
-    gpt_refinement: Mapping[str, object]
+    claude_analysis: ClaudeView
+    gpt_refinement: RefinementView
     opinions: tuple[OpinionView, ...]
     signal: SignalView
     timestamp: int
@@ -414,9 +465,9 @@ class AnalysisView:
     action: str
     direction: str
     confidence_score: float
-    market_data: Mapping[str, object]
-    claude_analysis: Mapping[str, object]
-    gpt_analysis: Mapping[str, object]
+    market_data: MarketDataView
+    claude_analysis: ClaudeView
+    gpt_analysis: PlanView
     opinions: tuple[OpinionView, ...]
     signal: SignalView
     timestamp: int
@@ -606,7 +657,7 @@ class AnalystView:
     latency_ms: int | None
     calls: int  # today, since the start
     cached_tokens: int
-    saved: tuple[object, ...]  # {reason, questions, usd}: questions that no call was made for
+    saved: tuple[Saving, ...]  # questions that no call was made for
     hit_rate: float | None
     brier: float | None
     calibration: tuple[CalibrationBin, ...]

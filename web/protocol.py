@@ -22,13 +22,14 @@ MADE = "Made by `make protocol` from the message types; not to be edited."
 
 def client_schema(kind: str, shape: Shape) -> Schema:
     """Return what one client message may look like, its fields beside `type`."""
+    own = {field.name: field_schema(field) for field in shape.fields}
     properties: Schema = {
         "type": {"const": kind},
         "request_id": {"type": "string", "maxLength": MAX_REQUEST_ID},
-        **{field.name: field_schema(field) for field in shape.fields},
+        **own,
     }
     if shape.inside:
-        properties[shape.inside] = {"type": "object", "description": "may hold the fields instead"}
+        properties[shape.inside] = {"type": "object", "description": "may hold the fields instead", "properties": own}
     required = ["type"] if shape.inside else ["type", *(field.name for field in shape.fields if field.required)]
     return {
         "type": "object",
@@ -251,6 +252,9 @@ def typescript() -> str:
     lines += ["}", "", "export type ServerKind = keyof ServerData;", ""]
     lines += ["/** What a client may send. */", "export type ClientKind =", *(f'  | "{kind}"' for kind in SHAPES)]
     lines[-1] += ";"
+    lines += ["", *_ts_requests(), "/** The fields of each message of a client. */", "export interface ClientFields {"]
+    lines += [f"  {kind}: {_ts_fields(shape)};" for kind, shape in SHAPES.items()]
+    lines += ["}"]
     lines += ["", "export type ErrorCode =", *(f'  | "{code}"' for code in ERROR_CODES)]
     lines[-1] += ";"
     return "\n".join(lines) + "\n"
@@ -262,6 +266,25 @@ def _ts_data(kind: str, message: ServerMessage, schemas: Schemas) -> str:
         return shown
     inner = f"({shown})[]" if kind in LISTED else f"Record<string, {shown}>"
     return f"{{ {message.by_symbol}: {inner} }}"
+
+
+def _ts_requests() -> list[str]:
+    """Return an interface for each kind of request that has fields."""
+    lines: list[str] = []
+    for shape in {shape.request: shape for shape in SHAPES.values() if shape.fields or shape.open}.values():
+        lines += [f"/** {(shape.request.__doc__ or '').strip()} */", f"export interface {shape.request.__name__} {{"]
+        for field in shape.fields:
+            kind = _ts(field_schema(field))
+            lines.append(f"  {field.name}: {kind};" if field.required else f"  {field.name}?: {kind} | undefined;")
+        lines += [*(["  [setting: string]: unknown;"] if shape.open else []), "}", ""]
+    return lines
+
+
+def _ts_fields(shape: Shape) -> str:
+    if not shape.fields and not shape.open:
+        return "Record<string, never>"
+    name = shape.request.__name__
+    return f"{name} | {{ {shape.inside}: {name} }}" if shape.inside else name
 
 
 def _ts(schema: Schema) -> str:

@@ -6,6 +6,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
+from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from domain.views import Absent
@@ -46,6 +47,8 @@ class Schemas:
             return {"type": "object", "additionalProperties": self.of(arguments[1]) or True}
         if is_dataclass(kind):
             return self._dataclass(kind)
+        if inspect.isclass(kind) and issubclass(kind, Enum):
+            return {"type": "string", "enum": [item.value for item in kind]}
         raise TypeError(f"{kind} is nothing that clients are shown")
 
     def _union(self, kinds: list[Any]) -> Schema:

@@ -76,6 +76,7 @@ class WebServer:
         self._metrics = Metrics(figures, self.notices, measures)
         self._names = itertools.count(1)
         self._server: Server | None = None
+        self._connections = Connections(settings.max_sessions + _SPARE_CONNECTIONS)
 
     def start(self) -> None:
         """Bind the port and serve; returns at once.
@@ -83,9 +84,12 @@ class WebServer:
         Raises:
             OSError: the port cannot be bound.
         """
-        pool = Pool(self._settings.max_sessions + _SPARE_CONNECTIONS)
         server = Server(
-            (self._settings.host, self._settings.port), self._application, spawn=pool, log=None, error_log=_LogLines()
+            (self._settings.host, self._settings.port),
+            self._application,
+            spawn=self._connections,
+            log=None,
+            error_log=_LogLines(),
         )
         server.pre_start_hook = self._stays_plain
         server.is_proxy = lambda address: self._access.is_proxy(address)
@@ -104,6 +108,7 @@ class WebServer:
     def apply(self, settings: ServerSettings) -> None:
         """Take over changed limits and origins; sessions that are open keep the limits they began with."""
         self._settings = settings
+        self._connections.widen(settings.max_sessions + _SPARE_CONNECTIONS)
         self.notices.price_updates_per_second = settings.price_updates_per_second
         self._access = self._new_access(self.port)
 
@@ -275,6 +280,21 @@ class WebServer:
 
     def _error(self, session: Session, code: str, text: str, request_id: str | None) -> None:
         self.notices.reply(session.name, "error", ErrorView(code=code, message=text), request_id=request_id)
+
+
+class Connections(Pool):
+    """The greenlets of all connections; while it is full, none is accepted."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._room = size
+
+    def widen(self, size: int) -> None:
+        """Make room for `size`; never for fewer than before, as those that are open stay."""
+        more = range(size - self._room)
+        self.size = self._room = max(size, self._room)
+        for _ in more:
+            self._semaphore.release()  # type: ignore[attr-defined]  # not in the library's annotations
 
 
 class _LogLines:

@@ -1,5 +1,6 @@
 /** One WebSocket that comes back by itself, and requests that are answered or time out. */
 
+import type { ClientFields, ClientKind } from "./messages";
 import type { Frame } from "./protocol";
 
 export type Link = "connecting" | "open" | "lost";
@@ -38,7 +39,7 @@ export class Connection {
   }
 
   /** Send a message; resolve with its answer, reject with the hub's sentence. */
-  ask(type: string, fields: Record<string, unknown> = {}): Promise<Frame> {
+  ask<Kind extends ClientKind>(type: Kind, fields: ClientFields[Kind]): Promise<Frame> {
     const socket = this.socket;
     if (!socket || socket.readyState !== WebSocket.OPEN) return Promise.reject(new Refused("Not connected."));
     const id = `p${++this.counter}`;

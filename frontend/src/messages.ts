@@ -62,9 +62,9 @@ export interface AnalysisView {
   action: string;
   direction: string;
   confidence_score: number;
-  market_data: Record<string, unknown>;
-  claude_analysis: Record<string, unknown>;
-  gpt_analysis: Record<string, unknown>;
+  market_data: MarketDataView;
+  claude_analysis: ClaudeView;
+  gpt_analysis: PlanView;
   opinions: OpinionView[];
   signal: SignalView;
   timestamp: number;
@@ -86,7 +86,7 @@ export interface AnalystView {
   latency_ms: number | null;
   calls: number; // today, since the start
   cached_tokens: number;
-  saved: unknown[]; // {reason, questions, usd}: questions that no call was made for
+  saved: Saving[]; // questions that no call was made for
   hit_rate: number | null;
   brier: number | null;
   calibration: CalibrationBin[];
@@ -134,8 +134,8 @@ export interface BotStatusView {
   winning_trades: number;
   win_rate: number; // 0..100
   total_profit: number;
-  pair_status: Record<string, string>;
-  config: Record<string, unknown>;
+  pair_status: Record<string, string>; // by pair: idle, in_trade, cooldown, paused or disabled
+  config: Record<string, unknown>; // the bot settings in force
 }
 
 /** `bot_trade_closed`. */
@@ -203,6 +203,15 @@ export interface CheckView {
   value: string;
   limit: string;
   passed: boolean;
+}
+
+/** What older clients show as the first model's view; `analyst` says whose it is. */
+export interface ClaudeView {
+  sentiment: "bullish" | "bearish" | "neutral";
+  bias: "bullish" | "bearish" | "neutral";
+  confidence: number; // 0..1
+  recommendation: RecommendationView;
+  analyst: string;
 }
 
 /** An entry of `crypto_data`. What the exchange does not give is 0, never invented. */
@@ -318,8 +327,8 @@ export interface InitialView {
 /** `ai_insights`. */
 export interface InsightsView {
   symbol: string;
-  claude_analysis: Record<string, unknown>;
-  gpt_refinement: Record<string, unknown>;
+  claude_analysis: ClaudeView;
+  gpt_refinement: RefinementView;
   opinions: OpinionView[];
   signal: SignalView;
   timestamp: number;
@@ -333,6 +342,13 @@ export interface LedgerView {
   available: boolean;
   read_only: boolean;
   message: string;
+}
+
+/** The price and the indicators of one interval that an analysis is of. */
+export interface MarketDataView {
+  price: number | null;
+  indicators: Record<string, number | null>; // by name, as RSI_14
+  interval?: string;
 }
 
 /** `market_status`; `symbol` where only one pair is concerned. */
@@ -538,6 +554,16 @@ export interface Performance {
   per_pair: Record<string, PairFigures>;
 }
 
+/** What older clients show as the second model's plan; `analyst` says whose it is. */
+export interface PlanView {
+  direction: "LONG" | "SHORT" | "HOLD";
+  confidence_score: number; // 0..1
+  entry_price: number | null;
+  stop_loss: number | null;
+  take_profit: number | null;
+  analyst: string;
+}
+
 /** `position_closed`. */
 export interface PositionClosedView {
   trade: TradeView;
@@ -599,6 +625,27 @@ export interface ProposalAnswerView {
   new_balance: number;
   trade_details: PendingTradeView | null;
   error?: string;
+}
+
+/** What one view of the market comes to. */
+export interface RecommendationView {
+  action: "BUY" | "SELL" | "HOLD";
+  reasoning: string;
+}
+
+/** What older clients show as the second model's summary; `analyst` says whose it is. */
+export interface RefinementView {
+  summary: string;
+  risk_level: "low" | "medium" | "high";
+  timeframe: string;
+  analyst: string;
+}
+
+/** One row of the table. */
+export interface Saving {
+  reason: "unchanged" | "breaker_open" | "too_many_calls" | "budget_used" | "out_of_time";
+  questions: number;
+  usd: number; // questions times what a question that was asked cost on the mean; 0 while none was
 }
 
 /** Who speaks. */
@@ -800,6 +847,176 @@ export type ClientKind =
   | "unsubscribe"
   | "reload_settings"
   | "ping";
+
+/** Executions, newest first. */
+export interface GetTradeHistory {
+  limit?: number | string | null | undefined;
+  symbol?: string | null | undefined;
+  before?: number | string | null | undefined;
+}
+
+/** 24 h figures of one pair, or of all. */
+export interface GetCryptoData {
+  symbol?: string | null | undefined;
+}
+
+/** Newest candles of one series, oldest first. */
+export interface GetCandles {
+  symbol: string;
+  interval: string;
+  limit?: number | string | null | undefined;
+}
+
+/** A manual order (`execute_trade` and `paper_trade`). Exactly one of `amount` and `value_usdt` is given. */
+export interface ExecuteTrade {
+  order_type?: string | null | undefined;
+  amount?: number | string | null | undefined;
+  value_usdt?: number | string | null | undefined;
+  price?: number | string | null | undefined;
+  margin_mode?: string | null | undefined;
+  symbol: string;
+  direction: string;
+  stop_loss?: number | string | null | undefined;
+  take_profit?: number | string | null | undefined;
+  leverage?: number | string | null | undefined;
+  trade_id?: string | null | undefined;
+}
+
+/** Take back a resting order. */
+export interface CancelOrder {
+  order_id: string;
+}
+
+/** Close a share of a position at market. */
+export interface ClosePosition {
+  symbol: string;
+  fraction?: number | string | null | undefined;
+}
+
+/** Set or remove the stop and target of a position; at least one of the four is given. */
+export interface UpdatePosition {
+  symbol: string;
+  stop_loss?: number | string | null | undefined;
+  take_profit?: number | string | null | undefined;
+}
+
+/** Switch trading (and analysis) on; `config` as dotted key and raw value, not checked yet. */
+export interface StartBot {
+  [setting: string]: unknown;
+}
+
+/** The bot settings in force, of one pair or the defaults. */
+export interface GetBotConfig {
+  symbol?: string | null | undefined;
+}
+
+/** Change bot settings, of one pair or the defaults; `config` as in StartBot. */
+export interface UpdateBotConfig {
+  symbol?: string | null | undefined;
+  [setting: string]: unknown;
+}
+
+/** The newest analysis of one pair. */
+export interface GetAiAnalysis {
+  symbol: string;
+}
+
+/** The newest analysis of these pairs; None: of all. */
+export interface GetAllAiAnalysis {
+  symbols?: string[] | null | undefined;
+}
+
+/** Fresh signals of at least this confidence. */
+export interface GetAiOpportunities {
+  min_confidence?: number | string | null | undefined;
+}
+
+/** Let a waiting trade be made, of another size if given. */
+export interface AcceptTrade {
+  symbol: string;
+  usdt_amount?: number | string | null | undefined;
+}
+
+/** Drop a waiting trade. */
+export interface RejectTrade {
+  symbol: string;
+}
+
+/** Newest stories, of one pair or all. */
+export interface GetNewsData {
+  symbol?: string | null | undefined;
+  limit?: number | string | null | undefined;
+}
+
+/** Decisions, newest first. */
+export interface GetDecisions {
+  symbol?: string | null | undefined;
+  limit?: number | string | null | undefined;
+  before?: number | string | null | undefined;
+}
+
+/** Equity over time, oldest first, thinned to `points`. */
+export interface GetEquityCurve {
+  from?: number | string | null | undefined;
+  to?: number | string | null | undefined;
+  points?: number | string | null | undefined;
+}
+
+/** Choose what is delivered; the session answers it, the hub never sees it. */
+export interface Subscribe {
+  topics?: ("initial_data" | "price_update" | "candle_update" | "position_update" | "balance_update" | "trade_executed" | "position_closed" | "order_update" | "bot_trade_executed" | "bot_trade_closed" | "bot_status_update" | "bot_status_response" | "analysis_status" | "analysis_log" | "trade_log" | "ai_insights" | "ai_opportunity_alert" | "decision" | "news_update" | "analyst_update" | "actor_status" | "market_status" | "alert" | "settings_reloaded")[] | null | undefined;
+  symbols?: string[] | null | undefined;
+}
+
+/** Drop what is delivered; the session answers it, the hub never sees it. */
+export interface Unsubscribe {
+  topics?: ("initial_data" | "price_update" | "candle_update" | "position_update" | "balance_update" | "trade_executed" | "position_closed" | "order_update" | "bot_trade_executed" | "bot_trade_closed" | "bot_status_update" | "bot_status_response" | "analysis_status" | "analysis_log" | "trade_log" | "ai_insights" | "ai_opportunity_alert" | "decision" | "news_update" | "analyst_update" | "actor_status" | "market_status" | "alert" | "settings_reloaded")[] | null | undefined;
+  symbols?: string[] | null | undefined;
+}
+
+/** Answered with pong by the session; the hub never sees it. */
+export interface PingServer {
+  timestamp?: number | string | null | undefined;
+}
+
+/** The fields of each message of a client. */
+export interface ClientFields {
+  get_positions: Record<string, never>;
+  get_balance: Record<string, never>;
+  get_trade_history: GetTradeHistory;
+  get_crypto_data: GetCryptoData;
+  get_candles: GetCandles;
+  execute_trade: ExecuteTrade | { trade_data: ExecuteTrade };
+  paper_trade: ExecuteTrade | { trade_data: ExecuteTrade };
+  cancel_order: CancelOrder;
+  get_orders: Record<string, never>;
+  close_position: ClosePosition;
+  update_position: UpdatePosition;
+  start_bot: StartBot | { config: StartBot };
+  stop_bot: Record<string, never>;
+  get_bot_status: Record<string, never>;
+  get_bot_config: GetBotConfig;
+  update_bot_config: UpdateBotConfig | { config: UpdateBotConfig };
+  start_analysis: Record<string, never>;
+  stop_analysis: Record<string, never>;
+  get_analysis_status: Record<string, never>;
+  get_ai_analysis: GetAiAnalysis;
+  get_all_ai_analysis: GetAllAiAnalysis;
+  get_ai_opportunities: GetAiOpportunities;
+  get_pending_trades: Record<string, never>;
+  accept_trade: AcceptTrade;
+  reject_trade: RejectTrade;
+  get_news_data: GetNewsData;
+  get_analysts: Record<string, never>;
+  get_decisions: GetDecisions;
+  get_equity_curve: GetEquityCurve;
+  get_statistics: Record<string, never>;
+  get_health: Record<string, never>;
+  subscribe: Subscribe;
+  unsubscribe: Unsubscribe;
+  reload_settings: Record<string, never>;
+  ping: PingServer;
+}
 
 export type ErrorCode =
   | "bad_json"

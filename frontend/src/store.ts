@@ -2,6 +2,7 @@
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { Connection, type Link } from "./connection";
+import type { ClientFields, ClientKind } from "./messages";
 import type { Frame } from "./protocol";
 import { EMPTY, reduce, seriesKey, type State } from "./state";
 
@@ -66,8 +67,8 @@ function arrived(): void {
   const first = symbols.value[0] ?? "";
   if (!symbols.value.includes(selected.value)) selected.value = first;
   loadCandles();
-  if (!state.value.balance) void ask("get_balance"); // a hub whose snapshot does not hold them
-  if (!state.value.market) void ask("get_health");
+  if (!state.value.balance) void ask("get_balance", {}); // a hub whose snapshot does not hold them
+  if (!state.value.market) void ask("get_health", {});
   void ask("get_news_data", { limit: 50 });
   void ask("get_decisions", { limit: 50 });
 }
@@ -79,7 +80,7 @@ export const connection = new Connection(`${scheme}//${location.host}/ws`, recei
 });
 
 /** Ask the hub; a refusal is shown as a notice. Returns whether it was done. */
-export async function ask(type: string, fields: Record<string, unknown> = {}): Promise<Frame | null> {
+export async function ask<Kind extends ClientKind>(type: Kind, fields: ClientFields[Kind]): Promise<Frame | null> {
   try {
     return await connection.ask(type, fields);
   } catch (error) {
@@ -89,7 +90,11 @@ export async function ask(type: string, fields: Record<string, unknown> = {}): P
 }
 
 /** Ask the hub and say what came of it. */
-export async function command(type: string, fields: Record<string, unknown>, done: string): Promise<boolean> {
+export async function command<Kind extends ClientKind>(
+  type: Kind,
+  fields: ClientFields[Kind],
+  done: string,
+): Promise<boolean> {
   const frame = await ask(type, fields);
   if (!frame) return false;
   const data = frame.data as { success?: boolean; error?: string; message?: string } | undefined;

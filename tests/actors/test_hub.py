@@ -13,6 +13,7 @@ from domain.documents import trade_part
 from domain.market import Candle, MarketState, Source
 from domain.news import FearGreed, NewsItem, NewsSourceStatus
 from domain.trading import Direction, OrderSource, OrderStatus, OrderType, Reason, Refusal, Side
+from domain.views import RecommendationView
 from settings import Settings
 from tests.actors.hub_world import (
     NOW,
@@ -830,8 +831,8 @@ def test_a_consensus_is_told_with_every_opinion_in_the_older_shape_too(world):
     both = signal(opinion("claude", Action.SELL, 0.4, reasoning="too high"), opinion("gpt"))
     world.send(messages.SignalFormed(signal=both, high_confidence=True))
     insights, log = (item.data for item in world.said())
-    assert insights.claude_analysis["recommendation"] == {"action": "SELL", "reasoning": "too high"}
-    assert insights.gpt_refinement["risk_level"] == "low"
+    assert insights.claude_analysis.recommendation == RecommendationView(action="SELL", reasoning="too high")
+    assert insights.gpt_refinement.risk_level == "low"
     assert len(insights.opinions) == 2
     assert (log.source, log.level) == ("consensus", "high")
 
@@ -926,7 +927,7 @@ def test_analyses_stand_under_their_key_and_at_the_top_level(world):
     assert none == {"opportunities": {}}
     world.ask(requests.GetAiAnalysis(symbol=BTC)).ask(requests.GetAiAnalysis(symbol="ETHUSDT"))
     known, unknown = (item.data for item in world.said())
-    assert known.gpt_analysis["entry_price"] == D(64000)
+    assert known.gpt_analysis.entry_price == D(64000)
     assert unknown.error == "ETHUSDT has not been analysed yet."
 
 

@@ -106,3 +106,25 @@ def test_the_document_and_the_hub_agree_about_every_field(kind):
             elif not (SHAPES[kind].make and value in (None, 0, 1, 0.5, 2.5, 600)):  # fields that depend on each other
                 inside_only = field.required and value is None and SHAPES[kind].inside
                 assert inside_only or not fits(message) or field.name in ("value_usdt", "amount", "order_type"), message
+
+
+def test_only_settings_and_stored_features_are_open_objects():
+    """Everything else that clients are shown has its fields named, with their types."""
+    schemas = DOCUMENT["components"]["schemas"].values()
+    fields = [field for schema in schemas for field in schema["properties"].items()]
+    assert {name for name, schema in fields if schema.get("additionalProperties") is True} == {"config", "features"}
+    assert not [name for name, schema in fields if schema.get("items") == {}]
+
+
+def test_the_fields_inside_trade_data_are_documented_too():
+    fields = {"symbol": "BTCUSDT", "direction": "buy", "amount": "0.1"}
+    assert fits({"type": "execute_trade", "trade_data": fields})
+    assert not fits({"type": "execute_trade", "trade_data": {**fields, "leverage": 21}})
+
+
+def test_the_dashboard_has_a_type_for_the_fields_of_every_client_message():
+    types = protocol.typescript()
+    names = types.partition("export interface ClientFields {")[2].partition("}\n\nexport type")[0]
+    for kind, shape in SHAPES.items():
+        assert f"  {kind}: " in names
+        assert all(re.search(rf"^  {field.name}\??: ", types, re.MULTILINE) for field in shape.fields)

@@ -411,3 +411,14 @@ def test_changed_limits_hold_for_new_sessions(server, connect, peers):
     late.upgrade().status()
     assert late.frames() == [closed(1013)]
     assert connect(server.port).upgrade(Origin="http://localhost:3000").status() == 403
+
+
+def test_more_sessions_by_new_settings_have_connections_too(serve, connect, peers, monkeypatch):
+    """While its pool of connections is full, a server accepts none."""
+    from settings import ServerSettings
+
+    monkeypatch.setattr("web.server._SPARE_CONNECTIONS", 1)
+    server = serve(max_sessions=1)
+    server.apply(ServerSettings(port=0, max_sessions=5))
+    for _ in range(5):
+        arrive(server, connect(server.port), peers)

@@ -117,6 +117,18 @@ def test_a_stalled_session_without_any_room_is_cut(sockets):
     assert sock.ends
 
 
+def test_a_pong_goes_behind_the_frame_that_is_half_sent(sockets):
+    sock = sockets()
+    session = open_session(sock)
+    sock.takes = [5]
+    session.send(text(10))
+    pong = wire.frame(wire.PONG, b"x")
+    session.ws.writer(pong)
+    sock.takes = [3, 10_000, 10_000]
+    gevent.sleep(0)
+    assert sock.written == text(10) + pong
+
+
 def test_a_kick_sends_the_rest_of_the_frame_and_no_more(sockets):
     sock = sockets()
     session = open_session(sock)
