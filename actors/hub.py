@@ -1,7 +1,7 @@
 """The hub: keeps the latest public state, tells sessions every change, and turns client messages into commands."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from actors.base import Actor
@@ -29,6 +29,15 @@ from domain.views import (
 from settings import Settings
 
 _WELCOME_TICKS = 10  # seconds a session waits for the ledger before it is sent away
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """A session that waits for its first frame, and what it asked meanwhile."""
+
+    role: str
+    requests: list[messages.ClientRequest] = field(default_factory=list)
+    ticks: int = 0
 
 
 class HubActor(Actor):
@@ -80,8 +89,7 @@ class HubActor(Actor):
             when_handled=partial(peers.tell, self.name, messages.BotStatusDue()),
         )
         self._missed: list[Trade] = []  # executions that nobody was told of, until the account after them is known
-        self._arrived: dict[str, list[messages.ClientRequest]] = {}  # sessions that wait for their first frame
-        self._waited: dict[str, int] = {}
+        self._arrived: dict[str, _Arrival] = {}
         self._high: dict[str, str] = {}  # pair -> round of its newest signal of high confidence
 
     def on_start(self) -> None:
@@ -210,13 +218,12 @@ class HubActor(Actor):
     # --- sessions --------------------------------------------------------------------------------------------------
 
     def _on_client_arrived(self, message: messages.ClientArrived) -> None:
-        self._arrived[message.session] = []
-        self._waited[message.session] = 0
+        self._arrived[message.session] = _Arrival(message.role)
         self._welcome_all()
 
     def _on_client_request(self, message: messages.ClientRequest) -> None:
         if (waiting := self._arrived.get(message.session)) is not None:
-            waiting.append(message)
+            waiting.requests.append(message)
         else:
             self._desk.handle(message)
 
@@ -226,11 +233,14 @@ class HubActor(Actor):
         if not self._arrived or not self._state.ready:
             return
         snapshot = self._state.initial_data(self._clock.now_ms())
-        arrived, self._arrived, self._waited = self._arrived, {}, {}
-        for session in arrived:
-            self._notices.reply(session, "initial_data", snapshot, ledger_seq=self._state.seq)
+        arrived, self._arrived = self._arrived, {}
+        for role in sorted({each.role for each in arrived.values()}):  # one snapshot for all of a role
+            shown = replace(snapshot, server=replace(snapshot.server, role=role))
+            for session, waiting in arrived.items():
+                if waiting.role == role:
+                    self._notices.reply(session, "initial_data", shown, ledger_seq=self._state.seq)
         for waiting in arrived.values():
-            for request in waiting:
+            for request in waiting.requests:
                 self._desk.handle(request)
 
     def _tell_missed(self) -> None:
@@ -245,10 +255,10 @@ class HubActor(Actor):
         for pending in self._pending.tick():
             self._give_up(pending)
         self._desk.settle_control()
-        for session in tuple(self._arrived):
-            self._waited[session] += 1
-            if self._waited[session] >= _WELCOME_TICKS:
-                del self._arrived[session], self._waited[session]
+        for session, waiting in tuple(self._arrived.items()):
+            waiting.ticks += 1
+            if waiting.ticks >= _WELCOME_TICKS:
+                del self._arrived[session]
                 self._notices.close(session, 1013, "the ledger is not ready")
 
     def _give_up(self, pending: Pending) -> None:

@@ -776,11 +776,12 @@ class SourceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerView:
-    """Who speaks."""
+    """Who speaks, and to whom."""
 
     version: str
     time: str
     settings_hash: str
+    role: str = "operator"  # operator | viewer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -648,11 +648,12 @@ export interface Saving {
   usd: number; // questions times what a question that was asked cost on the mean; 0 while none was
 }
 
-/** Who speaks. */
+/** Who speaks, and to whom. */
 export interface ServerView {
   version: string;
   time: string;
   settings_hash: string;
+  role: "operator" | "viewer";
 }
 
 /** `settings_reloaded`. */

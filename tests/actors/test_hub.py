@@ -98,6 +98,17 @@ def test_a_session_is_sent_away_when_the_ledger_never_speaks(fresh):
     assert fresh.notices.closed == [("s1", 1013)]
 
 
+def test_each_session_is_told_its_own_role(fresh):
+    fresh.join("s1").join("s2", role="viewer").join("s3").begin()
+    welcomed = {item.to: item.data for item in fresh.said() if item.kind == "initial_data"}
+    assert {name: data.server.role for name, data in welcomed.items()} == {
+        "s1": "operator",
+        "s2": "viewer",
+        "s3": "operator",
+    }
+    assert welcomed["s1"] is welcomed["s3"]  # encoded once
+
+
 def test_a_session_that_left_gets_nothing(fresh):
     fresh.join().send(messages.ClientLeft(session="s1")).begin()
     assert not [item for item in fresh.said() if item.to == "s1"]
