@@ -132,6 +132,16 @@ class GeventActor(pykka.ThreadingActor):
     def _start_actor_loop(self) -> None:
         self.greenlet = gevent.spawn(self._actor_loop)
 
+    def _actor_loop(self) -> None:
+        """Die with a last word however the loop ends: who is killed between two messages would live on as a zombie."""
+        try:
+            super()._actor_loop()
+        except BaseException:  # noqa: BLE001 - whatever it was, this actor is down and only this one
+            failure = sys.exc_info()
+            self._handle_failure(*failure)
+            self.on_failure(*failure)
+            self._actor_loop_teardown()
+
     def _handle_receive(self, message: Any) -> Any:
         """Let no BaseException out: Pykka answers one by stopping EVERY actor of the process."""
         try:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import gevent
 import pykka
 from pykka import ActorDeadError, ActorRef, ActorRegistry
 
@@ -51,7 +52,7 @@ class ChildSpec:
     name: str  # unique; also the actor's address in the directory
     start: StartActor
     restart: Restart = Restart.PERMANENT
-    start_seconds: float = 10.0  # how long the first Ping may take
+    start_seconds: float = 10.0  # how long the first Ping may take, behind the job that on_start gives the actor
     hang_seconds: float = 10.0  # how long a later one may take
     shutdown_seconds: float = 2.0
     critical: bool = False  # hangs or gives up: the process ends, the service manager starts it anew
@@ -207,6 +208,7 @@ class SupervisorActor(Actor):
         self._directory.bind(spec.name, child.ref)
         if self._applied is not None:  # it was built with the settings of the desk's start
             child.ref.tell(self._applied)
+        gevent.sleep(0)  # its on_start runs: the job it gives itself there comes before the Ping that confirms it
 
     def _report_death(self, name: str, urn: str, error: str) -> None:
         """Runs in the dying actor's greenlet."""

@@ -29,8 +29,9 @@ class Do:
 
 
 class Child(Actor):
-    def __init__(self, *, name, peers, on_death, log, fail_on_start=False):
+    def __init__(self, *, name, peers, on_death, log, fail_on_start=False, first_job_seconds=0):
         super().__init__(name=name, on_death=on_death)
+        self.first_job_seconds = first_job_seconds
         self.peers, self.events, self.fail_on_start = peers, log, fail_on_start
         self.sick = False
 
@@ -38,6 +39,8 @@ class Child(Actor):
         if self.fail_on_start:
             raise OSError("no disk")
         self.events.append(f"start {self.name}")
+        if self.first_job_seconds:
+            self.actor_ref.tell(Do("first job"))
 
     def on_stop(self):
         self.events.append(f"stop {self.name}")
@@ -53,6 +56,9 @@ class Child(Actor):
             case Do(what="hang"):
                 gevent.sleep(0.8)
                 self.peers.tell("a", Do("late word"))
+            case Do(what="first job"):
+                gevent.sleep(self.first_job_seconds)
+                self.events.append(f"{self.name} did its first job")
             case Do(what="sicken"):
                 self.sick = True
             case Ping() if self.sick:
@@ -184,10 +190,25 @@ def test_an_actor_that_fails_of_pings_is_replaced_and_the_supervisor_lives_on(de
     assert desk.ends == []
 
 
-def test_a_zombie_is_found_by_the_sweep(desk):
-    desk = desk({"a": {}}).begin()
-    desk.directory.ask("a", Do("greenlet"), timeout=30).kill()  # its loop dies, it stays registered
+def test_an_actor_that_is_killed_while_it_waits_for_mail_is_replaced_at_once_even_the_critical_one(desk):
+    desk = desk({"a": {"critical": True}, "b": {}}).begin()
+    greenlet = desk.directory.ask("a", Do("greenlet"), timeout=30)
+    desk.wait(lambda: desk.directory.handle("a").ref.actor_inbox.waiting)
+    greenlet.kill()
     desk.wait(lambda: desk.states()["a"] == ("running", 1))
+
+    assert desk.ends == []  # as a zombie it would have been taken for hung
+
+
+def test_an_actor_is_confirmed_only_after_the_job_that_it_gives_itself_at_its_start(desk):
+    desk = desk({"a": {"critical": True, "start_with": {"first_job_seconds": 0.5}}, "b": {}}).begin()
+    first = desk.events.index("a did its first job")
+    desk.directory.tell("a", Do("crash"))
+    desk.wait(lambda: desk.states()["a"] == ("running", 1))
+
+    assert first < desk.events.index("start b")
+    assert desk.events.count("a did its first job") == 2
+    assert desk.ends == []  # a first job may take start_seconds, which is more than hang_seconds
 
 
 def test_too_many_failures_give_up_and_the_rest_runs_on(desk):
