@@ -55,7 +55,7 @@ from adapters.binance_rest import probe_binance
 from adapters.clock import ScaledClock, SystemClock, VirtualClock
 from adapters.cryptopanic import CryptoPanicSource
 from adapters.feargreed import FearGreedSource
-from adapters.logs import set_up_logging
+from adapters.logs import RecentLines, set_up_logging
 from adapters.mongo import MongoStores
 from adapters.mongod import EmbeddedMongod
 from adapters.openrouter_requests import EndpointRules, is_openrouter
@@ -274,8 +274,17 @@ def recorded_outside(settings: Settings, directory: Directory, *, speed: float, 
 class Desk:
     """Everything of one running service. `start`, `wait`, `stop`; used by `main` and by system tests."""
 
-    def __init__(self, settings: Settings, *, path: Path, speed: float = 1.0, market: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        path: Path,
+        speed: float = 1.0,
+        market: str | None = None,
+        logs: RecentLines | None = None,
+    ) -> None:
         self.settings = settings
+        self._logs = logs
         self.directory = Directory()
         self.ended: gevent.event.AsyncResult[tuple[int, str]] = gevent.event.AsyncResult()  # (exit code, reason)
         self._path = path
@@ -524,6 +533,8 @@ class Desk:
                 banner=BANNERS[outside.source],
                 version=VERSION,
                 settings_hash=settings_hash(self.settings),
+                last_audit=lambda: self._audit.last,
+                logs=self._logs,
             ),
         )
 
@@ -832,9 +843,9 @@ def _check_database(settings: Settings) -> tuple[bool, str]:
             mongod.stop()
 
 
-def run(settings: Settings, arguments: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace, logs: RecentLines | None = None) -> int:
     """Run the desk until it is told to stop; return the exit code."""
-    desk = Desk(settings, path=arguments.settings, speed=arguments.speed, market=arguments.market)
+    desk = Desk(settings, path=arguments.settings, speed=arguments.speed, market=arguments.market, logs=logs)
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, desk.ended.set, (EXIT_OK, "stopped by a signal"))
     gevent.signal_handler(
@@ -870,7 +881,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if problem := _not_writable(data_dir):
         print(f"storage.data_dir: must be a folder that can be written, {data_dir} {problem}", file=sys.stderr)  # noqa: T201
         return EXIT_SETTINGS
-    set_up_logging(
+    logs = set_up_logging(
         level=settings.logging.level,
         emoji=settings.logging.emoji,
         json_file=data_dir / "logs" / "quorum.jsonl" if settings.logging.json_file and not parsed.check else None,
@@ -878,7 +889,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         keep=settings.logging.keep,
         secrets=_secret_texts(settings),
     )
-    return check(settings) if parsed.check else run(settings, parsed)
+    return check(settings) if parsed.check else run(settings, parsed, logs)
 
 
 def _not_writable(folder: Path) -> str | None:

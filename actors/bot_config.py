@@ -59,6 +59,35 @@ def shown_config(settings: Settings, control: Control, pair: str | None = None) 
     }
 
 
+def untouched(control: Control) -> Control:
+    """Return `control` without what operators changed: settings.yaml alone counts."""
+    return replace(control, defaults=(), pairs=(), enabled_pairs=None, signal_sources=None)
+
+
+def changed_keys(control: Control, pair: str | None = None) -> tuple[str, ...]:
+    """Return the dotted keys that operators changed, of `pair` alone or for all pairs."""
+    return tuple(dict(control.defaults if pair is None else dict(control.pairs).get(pair, ())))
+
+
+def without_changes(settings: Settings, control: Control, keys: tuple[str, ...], pair: str | None = None) -> Control:
+    """Return `control` where operators have not changed `keys`, of `pair` alone or for all pairs.
+
+    Raises:
+        SettingsError: a key is no bot setting, or what is left is not allowed together.
+    """
+    known = dict(as_flat(settings.bots.defaults))
+    if unknown := [key for key in keys if key not in known]:
+        raise SettingsError(f"reset: must name bot settings, was {unknown[0]}")
+    if pair is None:
+        left = tuple(item for item in control.defaults if item[0] not in keys)
+        overlay(settings.bots.defaults, dict(left))
+        return replace(control, defaults=left)
+    pairs = dict(control.pairs)
+    pairs[pair] = tuple(item for item in pairs.get(pair, ()) if item[0] not in keys)
+    overlay(bot_settings(settings, pair), {**dict(control.defaults), **dict(pairs[pair])})
+    return replace(control, pairs=tuple(sorted((name, own) for name, own in pairs.items() if own)))
+
+
 def _values(section: Section) -> dict[str, object]:
     return {name: _values(value) if isinstance(value, Section) else value for name, value in section}
 
@@ -101,4 +130,4 @@ def _with_changes(settings: Settings, control: Control, changes: Mapping[str, ob
     pairs = dict(control.pairs)
     pairs[pair] = tuple(sorted({**dict(pairs.get(pair, ())), **dict(flat)}.items()))
     overlay(bot_settings(settings, pair), {**dict(control.defaults), **dict(pairs[pair])})
-    return replace(control, pairs=tuple(sorted(pairs.items())))
+    return replace(control, pairs=tuple(sorted((name, own) for name, own in pairs.items() if own)))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from actors.background_audit import Audited
 from actors.base import Actor
 from actors.hub_announcements import Announcer
 from actors.hub_pending import Pending, PendingCommands
@@ -12,7 +13,7 @@ from actors.hub_state import HubState, actor_view
 from domain import account_views, analysis_views, market_views, messages
 from domain.analysis import Outcome
 from domain.market import MarketState, Source
-from domain.ports import Archive, Clock, Notices, Peers, Timers
+from domain.ports import Archive, Clock, Notices, Peers, RecentLogs, Timers
 from domain.trading import Account, OrderSource, OrderStatus, OrderType, Trade
 from domain.views import (
     AlertView,
@@ -65,6 +66,8 @@ class HubActor(Actor):
         version: str,
         settings_hash: str,
         actor_states: Callable[[], tuple[messages.ActorStatusChanged, ...]] = tuple,
+        last_audit: Callable[[], Audited | None] = lambda: None,
+        logs: RecentLogs | None = None,
         on_death: Callable[[str, str, str], None] | None = None,
     ) -> None:
         super().__init__(name=HUB, on_death=on_death)
@@ -79,7 +82,14 @@ class HubActor(Actor):
         )
         self._pending = PendingCommands()
         self._desk = RequestDesk(
-            state=self._state, pending=self._pending, peers=peers, clock=clock, notices=notices, archive=archive
+            state=self._state,
+            pending=self._pending,
+            peers=peers,
+            clock=clock,
+            notices=notices,
+            archive=archive,
+            last_audit=last_audit,
+            logs=logs,
         )
         self._announcer = Announcer(
             state=self._state,
@@ -494,9 +504,14 @@ class HubActor(Actor):
             self._announcer.opportunity(decision.pair, status, decision.decided_ms, gate=decision.gate)
 
     def _on_pair_status_changed(self, message: messages.PairStatusChanged) -> None:
-        old = self._state.pair_status.get(message.pair)
-        self._state.pair_status[message.pair] = message.status
-        if old != message.status and self._state.account is not None and self._state.control is not None:
+        state, pair = self._state, message.pair
+        old = state.pair_status.get(pair), state.pair_until.get(pair)
+        state.pair_status[pair], state.pair_until[pair] = message.status, message.until_ms
+        if (
+            old != (message.status, message.until_ms)
+            and self._state.account is not None
+            and self._state.control is not None
+        ):
             self._announcer.bot_status()
 
     def _on_trade_proposed(self, message: messages.TradeProposed) -> None:

@@ -8,31 +8,37 @@ from itertools import count
 import gevent
 
 from actors import bot_config
+from actors.background_audit import Audited
 from actors.hub_pending import Pending, PendingCommands
 from actors.hub_state import HubState, by_symbol
 from domain import account_views, analysis_views, archive_views, messages, requests
 from domain.analysis import Action
 from domain.errors import SettingsError
 from domain.messages import ArchiveRead, ClientRequest
-from domain.ports import Archive, Clock, JournalDocument, Notices, Peers
+from domain.ports import Archive, Clock, JournalDocument, Notices, Peers, RecentLogs
 from domain.trading import Control, OrderSource, Reason
 from domain.views import (
+    ABSENT,
     AnalystsView,
     BotConfigView,
     DecisionsView,
     DecisionView,
     EquityCurveView,
     ErrorView,
+    LogLineView,
+    LogsView,
     NoAnalysisView,
     OrdersView,
     OutcomeView,
     TradesView,
     TradeView,
+    iso,
 )
 
 log = logging.getLogger("actors.hub")
 
 HUB = "hub"
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _CURVE_POINTS = 20_000  # read at most: two weeks of minutes
 _Reader = Callable[[JournalDocument], object]
 
@@ -49,6 +55,8 @@ class RequestDesk:
         clock: Clock,
         notices: Notices,
         archive: Archive,
+        last_audit: Callable[[], Audited | None] = lambda: None,
+        logs: RecentLogs | None = None,
     ) -> None:
         self._state = state
         self._pending = pending
@@ -56,6 +64,8 @@ class RequestDesk:
         self._clock = clock
         self._notices = notices
         self._archive = archive
+        self._last_audit = last_audit
+        self._logs = logs
         self._numbers = count(1)
         self._intended: Control | None = None  # the newest control sent, until it is answered
 
@@ -195,6 +205,8 @@ class RequestDesk:
             return
         pair = request.symbol if isinstance(request, requests.UpdateBotConfig) else None
         try:
+            if isinstance(request, requests.UpdateBotConfig):
+                control = bot_config.without_changes(self._state.settings, control, request.reset, pair)
             control, warnings = bot_config.changed_control(self._state.settings, control, request.config, pair)
         except SettingsError as error:
             config = bot_config.shown_config(self._state.settings, self._base(), pair)
@@ -263,11 +275,12 @@ class RequestDesk:
             case requests.GetBotStatus():
                 self.reply(asked, "bot_status_response", state.bot_status(now))
             case requests.GetBotConfig(symbol=symbol):
-                config = bot_config.shown_config(state.settings, self._base(), symbol)
-                self.reply(asked, "bot_config_response", BotConfigView(config=config, symbol=symbol))
+                self.reply(asked, "bot_config_response", self._bot_config(symbol))
             case requests.GetHealth():
                 state.actors.update((told.name, told) for told in asked.actors)
-                self.reply(asked, "health", state.health())
+                self.reply(asked, "health", state.health(self._last_audit()))
+            case requests.GetLogs():
+                self.reply(asked, "logs_response", self._log_lines(request))
             case requests.GetEquityCurve() | requests.GetStatistics():
                 self._from_equity(asked, request)
             case _:
@@ -326,6 +339,33 @@ class RequestDesk:
         )
         self._send(asked, "market", key, command)
 
+    def _bot_config(self, symbol: str | None) -> BotConfigView:
+        settings, control = self._state.settings, self._base()
+        return BotConfigView(
+            config=bot_config.shown_config(settings, control, symbol),
+            symbol=symbol,
+            base=bot_config.shown_config(settings, bot_config.untouched(control), symbol),
+            changed=bot_config.changed_keys(control, symbol),
+        )
+
+    def _log_lines(self, request: requests.GetLogs) -> LogsView:
+        lines = self._logs.lines(after=request.after) if self._logs is not None else ()
+        least = _LEVELS.index(request.level)
+        chosen = [line for line in lines if line.level not in _LEVELS[:least]][-request.limit :]
+        return LogsView(
+            lines=tuple(
+                LogLineView(
+                    number=line.number,
+                    timestamp=line.at_ms,
+                    time=iso(line.at_ms),
+                    level=line.level,
+                    logger=line.logger,
+                    message=line.message,
+                )
+                for line in chosen
+            )
+        )
+
     # --- answers from the archive ------------------------------------------------------------------------------------
 
     def _trade_history(self, asked: ClientRequest, request: requests.GetTradeHistory) -> None:
@@ -348,13 +388,17 @@ class RequestDesk:
         found = [
             item
             for item in self._state.decisions
-            if request.symbol in (None, item.pair) and (before is None or item.decided_ms < before)
+            if request.symbol in (None, item.pair)
+            and (before is None or item.decided_ms < before)
+            and request.gate in (None, item.gate)
+            and request.outcome in (None, item.outcome.value)
         ][: request.limit]
-        known = tuple(analysis_views.decision_view(item, with_features=True) for item in found)
+        known = tuple(analysis_views.decision_view(item, with_features=request.features) for item in found)
         if len(found) == request.limit:
             self.answer_decisions(asked, known)
             return
         where = _where(request.symbol, before)
+        where |= {name: value for name, value in (("gate", request.gate), ("outcome", request.outcome)) if value}
         self._read_archive(asked, "decisions", request.limit, where, archive_views.decision_view, known)
 
     def _from_equity(self, asked: ClientRequest, request: requests.GetEquityCurve | requests.GetStatistics) -> None:
@@ -408,7 +452,9 @@ class RequestDesk:
                 self.reply(asked, "statistics_response", archive_views.statistics(tuple(state.closed), curve))
 
     def answer_decisions(self, asked: ClientRequest, items: tuple[object, ...]) -> None:
-        decisions = tuple(item for item in items if isinstance(item, DecisionView))
+        wanted = not isinstance(asked.request, requests.GetDecisions) or asked.request.features
+        found = (item for item in items if isinstance(item, DecisionView))
+        decisions = tuple(item if wanted else replace(item, features=ABSENT) for item in found)
         self.reply(asked, "decisions_response", DecisionsView(decisions=decisions))
 
 

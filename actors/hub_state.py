@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from actors import bot_config
+from actors.background_audit import Audited
 from domain import account_views, analysis_views, market_views
 from domain.analysis import AnalystStatus, Decision, Features, Signal
 from domain.market import MarketState, Quote, Source, Ticker
@@ -29,6 +30,7 @@ from domain.views import (
     AnalysisStatusView,
     AnalysisView,
     AnalystView,
+    AuditView,
     BalanceView,
     BotStatusView,
     CryptoView,
@@ -90,6 +92,7 @@ class HubState:
     decisions: deque[Decision] = field(default_factory=lambda: deque(maxlen=DECISIONS_KEPT))  # newest first
     proposals: dict[str, TradeProposed] = field(default_factory=dict)
     pair_status: dict[str, str] = field(default_factory=dict)
+    pair_until: dict[str, int | None] = field(default_factory=dict)  # until when that lasts, epoch ms
     news: dict[str, NewsItem] = field(default_factory=dict)  # by id, oldest first
     fear_greed: FearGreed | None = None
     news_sources: tuple[NewsSourceStatus, ...] = ()
@@ -219,9 +222,10 @@ class HubState:
             control=self.control,
             statistics=self.statistics,
             account=self.account,
-            pair_status=self.pair_states(),
+            pair_status=(states := self.pair_states()),
             config=self._choice()[1],
             now_ms=now_ms,
+            pair_until=self._rests(states),
         )
 
     def _choice(self) -> tuple[tuple[str, ...], dict[str, object]]:
@@ -237,6 +241,11 @@ class HubState:
     def pair_states(self) -> dict[str, str]:
         enabled = self._choice()[0]
         return {pair: self._pair_state(pair) if pair in enabled else "disabled" for pair in self.pairs}
+
+    def _rests(self, states: Mapping[str, str]) -> dict[str, int]:
+        """Return until when pairs rest, epoch ms, where that is known."""
+        told = ((pair, self.pair_until.get(pair)) for pair, state in states.items() if state in ("cooldown", "paused"))
+        return {pair: until for pair, until in told if until is not None}
 
     def _pair_state(self, pair: str) -> str:
         position = self.position(pair)
@@ -332,13 +341,15 @@ class HubState:
     def source_view(self) -> SourceView:
         return SourceView(kind=self.source.value, banner=self.banner or ABSENT)
 
-    def health(self) -> HealthView:
+    def health(self, audited: Audited | None = None) -> HealthView:
         return HealthView(
             actors={name: _actor_view(item, listed=True) for name, item in sorted(self.actors.items())},
             market=self.market_status(),
             ledger=self.ledger_view(),
             source=self.source_view(),
             news=tuple(analysis_views.news_source_view(source) for source in self.news_sources),
+            audit=None if audited is None else _audit_view(audited),
+            stale=tuple(pair for pair, view in self.prices().items() if view.stale is True),
         )
 
     def initial_data(self, now_ms: int) -> InitialView:
@@ -376,6 +387,18 @@ def _actor_view(told: ActorStatusChanged, *, listed: bool) -> ActorView:
         mailbox=told.mailbox,
         error=ABSENT if listed else error,
         last_error=error if listed else ABSENT,
+    )
+
+
+def _audit_view(audited: Audited) -> AuditView:
+    return AuditView(
+        timestamp=audited.at_ms,
+        time=iso(audited.at_ms),
+        seq=audited.seq,
+        documents=audited.documents,
+        whole=audited.whole,
+        clean=audited.clean,
+        finding=audited.finding,
     )
 
 

@@ -3,10 +3,14 @@
 import json
 import logging
 import sys
+from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import count
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+
+from domain.ports import LogLine
 
 COLOURS = {"DEBUG": "\x1b[2m", "INFO": "", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m"}
 MARKS = {  # by logger name, longest first
@@ -20,6 +24,8 @@ MARKS = {  # by logger name, longest first
     "adapters": "🔧",
     "web": "🌐",
 }
+RECENT_LINES = 2000
+LONGEST_LINE = 2000  # characters
 
 
 class Redactor(logging.Filter):
@@ -80,16 +86,45 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
+class RecentLines(logging.Handler):
+    """Keeps the newest lines in memory, of each at most LONGEST_LINE characters. The RecentLogs port."""
+
+    def __init__(self, limit: int = RECENT_LINES) -> None:
+        super().__init__()
+        self._lines: deque[LogLine] = deque(maxlen=limit)
+        self._numbers = count(1)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(
+            LogLine(
+                number=next(self._numbers),
+                at_ms=round(record.created * 1000),
+                level=record.levelname,
+                logger=record.name,
+                message=record.getMessage()[:LONGEST_LINE],
+            )
+        )
+
+    def lines(self, *, after: int = 0) -> tuple[LogLine, ...]:
+        """Return the kept lines of a greater number than `after`, oldest first."""
+        return tuple(line for line in self._lines if line.number > after)
+
+
 def set_up_logging(
     *, level: str, emoji: bool, json_file: Path | None, max_mib: int, keep: int, secrets: Iterable[str]
-) -> None:
-    """Send the root logger to the console and, if given, to `json_file` (rotated at `max_mib`, `keep` old ones)."""
+) -> RecentLines:
+    """Send the root logger to the console and, if given, to `json_file` (rotated at `max_mib`, `keep` old ones).
+
+    Returns:
+        The newest lines, as they are kept for the dashboard.
+    """
     root = logging.getLogger()
     root.setLevel(level)
     redactor = Redactor(secrets)
     console = logging.StreamHandler(sys.stderr)
     console.setFormatter(ConsoleFormatter(colour=sys.stderr.isatty(), emoji=emoji))
-    handlers: list[logging.Handler] = [console]
+    recent = RecentLines()
+    handlers: list[logging.Handler] = [console, recent]
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         rotated = RotatingFileHandler(json_file, maxBytes=max_mib * 1024 * 1024, backupCount=keep, encoding="utf-8")
@@ -110,3 +145,4 @@ def set_up_logging(
         "pykka",
     ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    return recent

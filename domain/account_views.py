@@ -202,6 +202,7 @@ def bot_status_view(
     pair_status: dict[str, str],
     config: dict[str, object],
     now_ms: int,
+    pair_until: dict[str, int] | None = None,
 ) -> BotStatusView:
     """Return the bots' state and what they did so far."""
     since = control.trading_since_ms if control.trading else None
@@ -217,4 +218,5 @@ def bot_status_view(
         total_profit=statistics.total_profit,
         pair_status=pair_status,
         config=config,
+        pair_until=pair_until or {},
     )

@@ -242,6 +242,25 @@ class LedgerAudit(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line of the process's log, without secrets."""
+
+    number: int  # counts up from 1
+    at_ms: int
+    level: str  # DEBUG | INFO | WARNING | ERROR | CRITICAL
+    logger: str
+    message: str
+
+
+class RecentLogs(Protocol):
+    """The newest lines of the log, kept in memory."""
+
+    def lines(self, *, after: int = 0) -> tuple[LogLine, ...]:
+        """Return the kept lines of a greater number than `after`, oldest first."""
+        ...
+
+
 class Archive(Protocol):
     """Other collections (opinions, decisions, llm_calls, news, equity): written in the background, order kept."""
 

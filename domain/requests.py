@@ -123,6 +123,7 @@ class UpdateBotConfig:
 
     config: tuple[tuple[str, ConfigValue], ...] = ()
     symbol: str | None = None
+    reset: tuple[str, ...] = ()  # dotted keys: what operators changed of them is forgotten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,11 +197,14 @@ class GetAnalysts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetDecisions:
-    """Decisions, newest first."""
+    """Decisions, newest first; `gate` and `outcome` choose among them."""
 
     symbol: str | None = None
     limit: int = 50
     before_ms: int | None = None
+    gate: str | None = None  # the one that stopped it
+    outcome: str | None = None  # traded | blocked
+    features: bool = True  # with all that the analysts were shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +224,15 @@ class GetStatistics:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetHealth:
     """State of all actors, the market and the ledger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetLogs:
+    """The newest lines of the desk's log, oldest first."""
+
+    limit: int = 100
+    after: int = 0  # only lines of a greater number
+    level: str = "DEBUG"  # and of at least this level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +294,7 @@ Request = (
     | GetEquityCurve
     | GetStatistics
     | GetHealth
+    | GetLogs
     | Subscribe
     | Unsubscribe
     | ReloadSettings
@@ -319,6 +333,7 @@ KINDS: dict[str, type[Request]] = {
     "get_equity_curve": GetEquityCurve,
     "get_statistics": GetStatistics,
     "get_health": GetHealth,
+    "get_logs": GetLogs,
     "subscribe": Subscribe,
     "unsubscribe": Unsubscribe,
     "reload_settings": ReloadSettings,

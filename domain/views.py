@@ -271,6 +271,7 @@ class BotStatusView:
     total_profit: Decimal
     pair_status: Mapping[str, str]  # by pair: idle, in_trade, cooldown, paused or disabled
     config: Mapping[str, object]  # the bot settings in force
+    pair_until: Mapping[str, int] = field(default_factory=dict)  # by pair in cooldown or paused: until when, epoch ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,6 +351,8 @@ class BotConfigView:
 
     config: Mapping[str, object]
     symbol: str | None
+    base: Mapping[str, object] = field(default_factory=dict)  # the same as settings.yaml has it
+    changed: tuple[str, ...] = ()  # dotted keys that operators changed, of this pair or for all
 
 
 # --- analysis -------------------------------------------------------------------------------------------------------
@@ -796,6 +799,19 @@ class LedgerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditView:
+    """The newest audit of the journal, in `health`."""
+
+    timestamp: int  # ms
+    time: str
+    seq: int  # of the last document that was audited
+    documents: int  # audited this time
+    whole: bool  # from the first document; else what was new
+    clean: bool
+    finding: str  # empty while nothing is wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewsSourceView:
     """A source of news or mood in `health`."""
 
@@ -817,6 +833,27 @@ class HealthView:
     ledger: LedgerView
     source: SourceView
     news: tuple[NewsSourceView, ...] = ()
+    audit: AuditView | None = None  # None before the first
+    stale: tuple[str, ...] = ()  # pairs whose prices are too old
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLineView:
+    """One line of the desk's log."""
+
+    number: int  # counts up from the start of the process
+    timestamp: int  # ms
+    time: str
+    level: str  # DEBUG | INFO | WARNING | ERROR | CRITICAL
+    logger: str  # who wrote it, such as actors.bot-BTCUSDT
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogsView:
+    """`logs_response`."""
+
+    lines: tuple[LogLineView, ...]  # oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from web import rules
 from web.rules import Bad, Rule, shown
 
 MAX_REQUEST_ID = 64
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _MAX_DEPTH = 6  # of nested objects in a bot configuration
 _MAX_WARNINGS = 50
 
@@ -344,7 +345,12 @@ SHAPES: dict[str, Shape] = {
     "get_bot_config": Shape(requests.GetBotConfig, (_ANY_SYMBOL,), ("bot_config_response",)),
     "update_bot_config": Shape(
         requests.UpdateBotConfig,
-        (Field("symbol", rules.SYMBOL, note="that pair only"),),
+        (
+            Field("symbol", rules.SYMBOL, note="that pair only"),
+            Field(
+                "reset", rules.list_of(rules.SETTING), default=(), note="what operators changed of these is forgotten"
+            ),
+        ),
         ("update_bot_config_response",),
         make=_update_bot_config,
         inside="config",
@@ -371,7 +377,14 @@ SHAPES: dict[str, Shape] = {
     "get_analysts": Shape(requests.GetAnalysts, replies=("analysts_response",)),
     "get_decisions": Shape(
         requests.GetDecisions,
-        (_ANY_SYMBOL, _LIMIT, Field("before", rules.EPOCH_MS, into="before_ms", note="epoch milliseconds")),
+        (
+            _ANY_SYMBOL,
+            _LIMIT,
+            Field("before", rules.EPOCH_MS, into="before_ms", note="epoch milliseconds"),
+            Field("gate", rules.GATE, note="that stopped it"),
+            Field("outcome", rules.one_of({"traded": "traded", "blocked": "blocked"})),
+            Field("features", rules.FLAG, default=True, note="with all that the analysts were shown"),
+        ),
         ("decisions_response",),
     ),
     "get_equity_curve": Shape(
@@ -385,6 +398,15 @@ SHAPES: dict[str, Shape] = {
     ),
     "get_statistics": Shape(requests.GetStatistics, replies=("statistics_response",)),
     "get_health": Shape(requests.GetHealth, replies=("health",)),
+    "get_logs": Shape(
+        requests.GetLogs,
+        (
+            Field("limit", rules.LIMIT_500, default=100),
+            Field("after", rules.whole(0, 10**14), default=0, note="lines of a greater number"),
+            Field("level", rules.one_of({level.lower(): level for level in LOG_LEVELS}), default="DEBUG"),
+        ),
+        ("logs_response",),
+    ),
     "subscribe": Shape(requests.Subscribe, _CHOICE, ("subscribed",)),
     "unsubscribe": Shape(requests.Unsubscribe, _CHOICE, ("subscribed",)),
     "reload_settings": Shape(requests.ReloadSettings, replies=("settings_reloaded",)),

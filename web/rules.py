@@ -171,6 +171,13 @@ def _read_timestamp(name: str, value: object) -> Decimal | str:
     return found
 
 
+def _read_flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Bad(name, FLAG.words, value)
+    return value
+
+
+FLAG = Rule(_read_flag, "must be true or false", {"type": "boolean"})
 SYMBOL = Rule(_read_symbol, "must be a pair such as BTCUSDT", {"type": "string", "pattern": "^[A-Za-z0-9]{2,30}$"})
 TOPIC = Rule(
     _read_topic,
@@ -186,6 +193,8 @@ POSITIVE = between("0", "1000000000000", above=True)
 NOT_NEGATIVE = between("0", "1000000000000")
 TRADE_ID = matching("[A-Za-z0-9._~-]{1,100}", "must be 1 to 100 letters, digits and . _ ~ -")
 ORDER_ID = matching("[!-~]{1,160}", "must be 1 to 160 visible characters")
+GATE = matching("[a-z_]{1,40}", "must be the name of a gate, such as cooldown")
+SETTING = matching("[a-z_]{1,60}([.][a-z_]{1,60}){0,3}", "must be a bot setting, such as leverage")
 INTERVAL = matching("[0-9]{1,2}[smhdwM]", "must be an interval such as 1m")
 EPOCH_MS = whole(0, 10**14)
 LIMIT_500 = whole(1, 500)

@@ -74,6 +74,7 @@ SERVER_MESSAGES: dict[str, ServerMessage] = {
     "equity_curve_response": ServerMessage(views.EquityCurveView, ASKED),
     "statistics_response": ServerMessage(Performance, ASKED),
     "health": ServerMessage(views.HealthView, ASKED),
+    "logs_response": ServerMessage(views.LogsView, ASKED),
     "subscribed": ServerMessage(views.SubscribedView, SWITCHED),
     "error": ServerMessage(views.ErrorView, "a message is refused; the session stays open"),
 }

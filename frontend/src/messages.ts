@@ -106,6 +106,17 @@ export interface AnalystsView {
   analysts: AnalystView[];
 }
 
+/** The newest audit of the journal, in `health`. */
+export interface AuditView {
+  timestamp: number; // ms
+  time: string;
+  seq: number; // of the last document that was audited
+  documents: number; // audited this time
+  whole: boolean; // from the first document; else what was new
+  clean: boolean;
+  finding: string; // empty while nothing is wrong
+}
+
 /** `balance_update`. */
 export interface BalanceView {
   balance: number;
@@ -121,6 +132,8 @@ export interface BalanceView {
 export interface BotConfigView {
   config: Record<string, unknown>;
   symbol: string | null;
+  base: Record<string, unknown>; // the same as settings.yaml has it
+  changed: string[]; // dotted keys that operators changed, of this pair or for all
 }
 
 /** `bot_status_update` and `bot_status_response`. */
@@ -136,6 +149,7 @@ export interface BotStatusView {
   total_profit: number;
   pair_status: Record<string, string>; // by pair: idle, in_trade, cooldown, paused or disabled
   config: Record<string, unknown>; // the bot settings in force
+  pair_until: Record<string, number>; // by pair in cooldown or paused: until when, epoch ms
 }
 
 /** `bot_trade_closed`. */
@@ -292,6 +306,8 @@ export interface HealthView {
   ledger: LedgerView;
   source: SourceView;
   news: NewsSourceView[];
+  audit: AuditView | null; // None before the first
+  stale: string[]; // pairs whose prices are too old
 }
 
 /** An analyst's hit rate after one fixed horizon. */
@@ -342,6 +358,21 @@ export interface LedgerView {
   available: boolean;
   read_only: boolean;
   message: string;
+}
+
+/** One line of the desk's log. */
+export interface LogLineView {
+  number: number; // counts up from the start of the process
+  timestamp: number; // ms
+  time: string;
+  level: "DEBUG" | "INFO" | "WARNING" | "ERROR" | "CRITICAL";
+  logger: string; // who wrote it, such as actors.bot-BTCUSDT
+  message: string;
+}
+
+/** `logs_response`. */
+export interface LogsView {
+  lines: LogLineView[]; // oldest first
 }
 
 /** The price and the indicators of one interval that an analysis is of. */
@@ -805,6 +836,7 @@ export interface ServerData {
   equity_curve_response: EquityCurveView;
   statistics_response: Performance;
   health: HealthView;
+  logs_response: LogsView;
   subscribed: SubscribedView;
   error: ErrorView;
 }
@@ -844,6 +876,7 @@ export type ClientKind =
   | "get_equity_curve"
   | "get_statistics"
   | "get_health"
+  | "get_logs"
   | "subscribe"
   | "unsubscribe"
   | "reload_settings"
@@ -914,6 +947,7 @@ export interface GetBotConfig {
 /** Change bot settings, of one pair or the defaults; `config` as in StartBot. */
 export interface UpdateBotConfig {
   symbol?: string | null | undefined;
+  reset?: string[] | null | undefined;
   [setting: string]: unknown;
 }
 
@@ -949,11 +983,14 @@ export interface GetNewsData {
   limit?: number | string | null | undefined;
 }
 
-/** Decisions, newest first. */
+/** Decisions, newest first; `gate` and `outcome` choose among them. */
 export interface GetDecisions {
   symbol?: string | null | undefined;
   limit?: number | string | null | undefined;
   before?: number | string | null | undefined;
+  gate?: string | null | undefined;
+  outcome?: string | null | undefined;
+  features?: boolean | null | undefined;
 }
 
 /** Equity over time, oldest first, thinned to `points`. */
@@ -961,6 +998,13 @@ export interface GetEquityCurve {
   from?: number | string | null | undefined;
   to?: number | string | null | undefined;
   points?: number | string | null | undefined;
+}
+
+/** The newest lines of the desk's log, oldest first. */
+export interface GetLogs {
+  limit?: number | string | null | undefined;
+  after?: number | string | null | undefined;
+  level?: string | null | undefined;
 }
 
 /** Choose what is delivered; the session answers it, the hub never sees it. */
@@ -1013,6 +1057,7 @@ export interface ClientFields {
   get_equity_curve: GetEquityCurve;
   get_statistics: Record<string, never>;
   get_health: Record<string, never>;
+  get_logs: GetLogs;
   subscribe: Subscribe;
   unsubscribe: Unsubscribe;
   reload_settings: Record<string, never>;

@@ -6,14 +6,16 @@ from decimal import Decimal as D
 import gevent
 import pytest
 
+from actors.background_audit import Audited
 from domain import messages, requests
 from domain.analysis import Abstention, Action, Outcome
 from domain.decision_documents import decision_document
 from domain.documents import trade_part
 from domain.market import Candle, MarketState, Source
 from domain.news import FearGreed, NewsItem, NewsSourceStatus
+from domain.ports import LogLine
 from domain.trading import Direction, OrderSource, OrderStatus, OrderType, Reason, Refusal, Side
-from domain.views import RecommendationView
+from domain.views import ABSENT, RecommendationView
 from settings import Settings
 from tests.actors.hub_world import (
     NOW,
@@ -662,6 +664,35 @@ def test_one_pair_can_be_configured_alone(world):
     assert [item.data.config["leverage"] for item in world.said()] == [2, 1]
 
 
+def test_a_configuration_says_what_the_file_has_and_what_operators_changed(world):
+    world.ask(requests.UpdateBotConfig(config=(("leverage", 3), ("protections.losing_pair.trades", 2))))
+    answer_control(world)
+    world.ask(requests.UpdateBotConfig(symbol="SOLUSDT", config=(("leverage", 2),)))
+    answer_control(world)
+    world.said()
+    world.ask(requests.GetBotConfig()).ask(requests.GetBotConfig(symbol="SOLUSDT"))
+    everywhere, sol = (item.data for item in world.said())
+    assert (everywhere.config["leverage"], everywhere.base["leverage"]) == (3, 1)
+    assert everywhere.changed == ("leverage", "protections.losing_pair.trades")
+    assert (sol.config["leverage"], sol.base["leverage"], sol.base["trade_amount_usdt"]) == (2, 1, 30)
+    assert sol.changed == ("leverage",)
+
+
+def test_changes_are_forgotten_by_their_keys(world):
+    world.ask(requests.UpdateBotConfig(config=(("leverage", 3), ("cooldown_secs", 7))))
+    answer_control(world)
+    world.ask(requests.UpdateBotConfig(symbol="SOLUSDT", config=(("leverage", 2),)))
+    answer_control(world)
+    world.ask(requests.UpdateBotConfig(symbol="SOLUSDT", reset=("leverage",)))
+    assert answer_control(world).control.pairs == ()
+    world.ask(requests.UpdateBotConfig(config=(("max_hold_seconds", 9),), reset=("leverage",)))
+    assert answer_control(world).control.defaults == (("cooldown_secs", 7), ("max_hold_seconds", 9))
+    world.said()
+    world.ask(requests.UpdateBotConfig(reset=("moon",)))
+    refused = world.one("update_bot_config_response", "s1").data
+    assert (refused.success, refused.error) == (False, "reset: must name bot settings, was moon")
+
+
 def test_stopping_leaves_analysis_on(world):
     world.ask(requests.StartBot())
     answer_control(world)
@@ -741,12 +772,16 @@ def test_a_bots_refused_order_is_logged(world):
 def test_pair_states(world):
     world.send(messages.PairStatusChanged(pair=BTC, status="cooldown", until_ms=NOW + 1))
     assert world.kinds() == ["bot_status_update", "bot_status_response"]
-    world.send(messages.PairStatusChanged(pair=BTC, status="cooldown", until_ms=NOW + 2))
+    world.send(messages.PairStatusChanged(pair=BTC, status="cooldown", until_ms=NOW + 1))
     assert world.kinds() == []
+    world.send(messages.PairStatusChanged(pair=BTC, status="cooldown", until_ms=NOW + 2))
+    assert world.said()[-1].data.pair_until == {BTC: NOW + 2}
     only_eth = control(enabled_pairs=("ETHUSDT",))
     world.send(messages.ControlChanged(seq=0, control=only_eth)).ask(requests.GetBotStatus())
     states = world.said()[-1].data.pair_status
     assert (states[BTC], states["ETHUSDT"]) == ("disabled", "idle")
+    world.ask(requests.GetBotStatus())
+    assert world.said()[-1].data.pair_until == {}  # a pair that is off does not rest
 
 
 # --- market ----------------------------------------------------------------------------------------------------------
@@ -1028,6 +1063,39 @@ def test_health_shows_the_actors_as_the_supervisor_sees_them_now(world):
     assert world.one("health", "s1").data.actors["broker"].mailbox == 4
 
 
+def test_health_shows_the_last_audit_and_what_is_stale(peers, clock, timers):
+    audited = Audited(at_ms=NOW, seq=7, documents=7, whole=True)
+    world = World(peers=peers, clock=clock, timers=timers, last_audit=lambda: audited).begin().join()
+    world.send(
+        messages.QuoteChanged(quote=quote()),
+        messages.MarketStatusChanged(state=MarketState.STALE, message="silent", at_ms=NOW, pair=BTC),
+    )
+    world.said()
+    world.ask(requests.GetHealth())
+    health = world.one("health", "s1").data
+    assert (health.audit.seq, health.audit.whole, health.audit.clean, health.audit.finding) == (7, True, True, "")
+    assert health.stale == (BTC,)
+
+
+def test_the_newest_lines_of_the_log_are_shown(peers, clock, timers):
+    world = World(peers=peers, clock=clock, timers=timers, logs=Lines()).begin().join()
+    world.said()
+    world.ask(requests.GetLogs(limit=2)).ask(requests.GetLogs(after=1, level="WARNING"))
+    told = [[(line.number, line.level) for line in item.data.lines] for item in world.said()]
+    assert told == [[(2, "ERROR"), (3, "INFO")], [(2, "ERROR")]]
+
+
+class Lines:
+    """A log of three lines."""
+
+    def lines(self, *, after=0):
+        levels = ("WARNING", "ERROR", "INFO")
+        lines = [
+            LogLine(number=n, at_ms=NOW, level=level, logger="a", message="m") for n, level in enumerate(levels, 1)
+        ]
+        return tuple(lines[after:])
+
+
 def test_a_ledger_that_is_away_is_reported(world):
     world.send(messages.LedgerAdvanced(seq=1, hash="x", available=False, message="the database is away"))
     assert world.notices.problems["broker"] == "the database is away"
@@ -1116,6 +1184,22 @@ def test_older_decisions_come_from_the_archive_in_the_same_shape_without_doubles
     assert [item.id for item in decisions] == ["bot:BTCUSDT:1", "bot:BTCUSDT:0"]
     assert decisions[1].opinions[0].analyst == "claude"
     assert world.archive.asked == [("decisions", 50, {"symbol": BTC, "ts": {"$lt": NOW + 1}})]
+
+
+def test_decisions_are_chosen_by_gate_and_outcome_and_shown_without_features(world, peers):
+    traded = decision(Outcome.TRADED, gate=None, decision_id="bot:BTCUSDT:2")
+    spread = decision(gate="spread", decision_id="bot:BTCUSDT:3")
+    for made in (decision(), traded, spread):
+        world.send(messages.DecisionMade(decision=made))
+    world.archive.documents["decisions"] = [decision_document(spread)]
+    world.said()
+    world.ask(requests.GetDecisions(limit=1, outcome="traded", features=False))
+    world.ask(requests.GetDecisions(limit=9, gate="spread", features=False))
+    until_told(peers)
+    one, other = (item.data.decisions for item in world.said())
+    assert ([item.id for item in one], [item.id for item in other]) == (["bot:BTCUSDT:2"], ["bot:BTCUSDT:3"])
+    assert [item.features for item in (*one, *other)] == [ABSENT, ABSENT]
+    assert world.archive.asked == [("decisions", 9, {"gate": "spread"})]
 
 
 def until_told(peers):

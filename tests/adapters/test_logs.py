@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from adapters.logs import set_up_logging
+from adapters.logs import LONGEST_LINE, RECENT_LINES, RecentLines, set_up_logging
 
 
 @pytest.fixture
@@ -40,3 +40,19 @@ def test_secrets_are_replaced_in_messages_arguments_and_tracebacks(logged, capsy
     assert len(logged()) == 2
     assert "s3cret-key" not in json.dumps(logged())
     assert "s3cret-key" not in capsys.readouterr().err
+
+
+def test_the_newest_lines_are_kept_without_secrets(logged):
+    log = logging.getLogger("actors.news")
+    recent = next(handler for handler in logging.getLogger().handlers if isinstance(handler, RecentLines))
+    log.info("first")
+    log.warning("asked with s3cret-key: %s", "x" * 3000)
+
+    first, second = recent.lines()
+    assert (first.number, first.level, first.logger, first.message) == (1, "INFO", "actors.news", "first")
+    assert second.message.startswith("asked with ***: xxx")
+    assert len(second.message) == LONGEST_LINE
+    assert recent.lines(after=1) == (second,)
+    for _ in range(RECENT_LINES):
+        log.info("more")
+    assert [line.number for line in recent.lines()][:1] == [3]

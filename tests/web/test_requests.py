@@ -66,6 +66,17 @@ def refusal(kind, **fields):
             {**BTC, "config": {"leverage": 2}},
             requests.UpdateBotConfig(symbol="BTCUSDT", config=(("leverage", 2),)),
         ),
+        (
+            "update_bot_config",
+            {"reset": ["protections.losing_pair.trades"]},
+            requests.UpdateBotConfig(reset=("protections.losing_pair.trades",)),
+        ),
+        ("get_logs", {"level": "warning", "after": 3}, requests.GetLogs(limit=100, after=3, level="WARNING")),
+        (
+            "get_decisions",
+            {"gate": "cooldown", "outcome": "blocked", "features": False},
+            requests.GetDecisions(gate="cooldown", outcome="blocked", features=False),
+        ),
         ("start_analysis", {}, requests.StartAnalysis()),
         ("stop_analysis", {}, requests.StopAnalysis()),
         ("get_analysis_status", {}, requests.GetAnalysisStatus()),
