@@ -112,7 +112,11 @@ def test_only_settings_and_stored_features_are_open_objects():
     """Everything else that clients are shown has its fields named, with their types."""
     schemas = DOCUMENT["components"]["schemas"].values()
     fields = [field for schema in schemas for field in schema["properties"].items()]
-    assert {name for name, schema in fields if schema.get("additionalProperties") is True} == {"base", "config", "features"}
+    assert {name for name, schema in fields if schema.get("additionalProperties") is True} == {
+        "base",
+        "config",
+        "features",
+    }
     assert not [name for name, schema in fields if schema.get("items") == {}]
 
 
