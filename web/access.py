@@ -9,7 +9,7 @@ import hmac
 import ipaddress
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
@@ -106,11 +106,12 @@ class Access:
         address, secure = checked
         if not self._tokens:
             return Grant("operator", address, secure)
-        given = self._given(environ)
-        role = next((role for role in map(self._role, given) if role is not None), None)
+        tokens, cookie = self._given(environ), _cookie(_text(environ, "HTTP_COOKIE"))
+        roles = [*map(self._role, tokens), *([self._role_of_cookie(cookie)] if cookie else [])]
+        role = next((role for role in roles if role is not None), None)
         if role is not None:
             return Grant(role, address, secure)
-        return self.wrong(address) if given else Denied("401 Unauthorized", "A token is needed.", address)
+        return self.wrong(address) if roles else Denied("401 Unauthorized", "A token is needed.", address)
 
     def check_site(self, environ: Environ) -> tuple[str, bool] | Denied:
         """Return the client's address and whether it speaks TLS; refuse a foreign Host or Origin."""
@@ -159,17 +160,13 @@ class Access:
         for item in _text(environ, "HTTP_SEC_WEBSOCKET_PROTOCOL").split(","):
             if item.strip().startswith("bearer."):
                 given.append(item.strip().removeprefix("bearer."))
-        cookie = _cookie(_text(environ, "HTTP_COOKIE"))
-        return [*given, f"cookie {cookie}"] if cookie else given
+        return given
 
     def _role(self, given: str) -> str | None:
-        """Compare with every token, always, so that the time says nothing."""
-        found = None
-        for role, token in self._tokens:
-            right = f"cookie {self._derived(token)}" if given.startswith("cookie ") else token
-            if hmac.compare_digest(given.encode(), right.encode()) and found is None:
-                found = role
-        return found
+        return _matching(given, self._tokens)
+
+    def _role_of_cookie(self, given: str) -> str | None:
+        return _matching(given, [(role, self._derived(token)) for role, token in self._tokens])
 
     @staticmethod
     def _derived(token: str) -> str:
@@ -208,6 +205,15 @@ class Access:
             if not self.is_proxy(address):
                 return address[:64]
         return peer
+
+
+def _matching(given: str, right: Iterable[tuple[str, str]]) -> str | None:
+    """Compare with every token, always, so that the time says nothing."""
+    found = None
+    for role, token in right:
+        if hmac.compare_digest(given.encode(), token.encode()) and found is None:
+            found = role
+    return found
 
 
 def _text(environ: Environ, name: str) -> str:

@@ -97,6 +97,8 @@ def test_login_gives_a_cookie_that_opens_and_is_not_the_token():
     assert VIEWER not in cookie
     assert outcome(desk.admit({**HOME, "HTTP_COOKIE": f"a=b; {COOKIE}={cookie}"})) == "viewer"
     assert isinstance(desk.login("wrong", "127.0.0.1"), Denied)
+    assert isinstance(desk.admit({**HOME, "HTTP_AUTHORIZATION": f"Bearer cookie {cookie}"}), Denied)
+    assert isinstance(desk.admit({**HOME, "HTTP_AUTHORIZATION": f"Bearer {cookie}"}), Denied)
 
 
 def test_without_tokens_everybody_on_this_machine_operates():
