@@ -1,5 +1,7 @@
 """Finding the journal: the settings, MONGODB_URI or the embedded database, and which of the desk's databases."""
 
+import contextlib
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,18 +87,27 @@ def _server(settings: Settings, data_dir: Path) -> Iterator[tuple[str, str]]:
     if secret is not None:
         yield secret.get_secret_value(), "MONGODB_URI"
         return
-    running = running_uri(data_dir)
-    if running is not None:
-        yield running, f"the running desk's database in {data_dir}"
-        return
-    if not DatabaseFiles.of(data_dir).access.exists():
+    files = DatabaseFiles.of(data_dir)
+    if not files.access.exists():
         raise SettingsError(f"storage.data_dir must hold a database, none was found in {data_dir}")
-    server = EmbeddedMongod(data_dir=data_dir)
-    uri = server.start(watch=False)
-    try:
-        yield uri, f"the database in {data_dir}, started for this command"
-    finally:
-        server.stop()
+    with contextlib.ExitStack() as turn:
+        turn.enter_context(_turn(files.folder / "tools.lock"))
+        running = running_uri(data_dir)
+        if running is not None:
+            turn.close()
+            yield running, f"the running desk's database in {data_dir}"
+            return
+        server = EmbeddedMongod(data_dir=data_dir)
+        turn.callback(server.stop)
+        yield server.start(watch=False), f"the database in {data_dir}, started for this command"
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """Wait until no other command runs the database: it would end the server under this one."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _client(uri: str) -> MongoClient[dict[str, Any]]:
