@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
+from actors import scorekeeper
 from actors.base import Actor
 from actors.conversation import Conversation
 from actors.gevent_actor import Inbox
@@ -74,6 +75,7 @@ class AnalystActor(Actor):
             settings=settings,
             peers=peers,
             clock=clock,
+            timers=timers,
             archive=archive,
             log=self.log,
         )
@@ -120,6 +122,8 @@ class AnalystActor(Actor):
                 self._scores.candle_closed(message)
             case CandleHistory():
                 self._scores.candle_history(message)
+            case TimerFired(key=key) if key == scorekeeper.RETRY:
+                self._expect_mail(self._scores.begin())
             case TimerFired() if self._conversation:
                 self._conversation.timer(message.key)
             case SettingsApplied():

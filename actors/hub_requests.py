@@ -13,7 +13,7 @@ from actors.hub_pending import Pending, PendingCommands
 from actors.hub_state import HubState, by_symbol
 from domain import account_views, analysis_views, archive_views, messages, requests
 from domain.analysis import Action
-from domain.errors import SettingsError
+from domain.errors import LedgerUnavailable, SettingsError
 from domain.messages import ArchiveRead, ClientRequest
 from domain.ports import Archive, Clock, JournalDocument, Notices, Peers, RecentLogs
 from domain.trading import Control, OrderSource, Reason
@@ -424,7 +424,12 @@ class RequestDesk:
 
         def run() -> None:
             items = {archive_views.identity(item): item for item in known}
-            for document in self._archive.recent(collection, limit=limit, where=where or None):
+            try:
+                documents = self._archive.recent(collection, limit=limit, where=where or None)
+            except LedgerUnavailable as error:  # what is in memory is answered all the same
+                log.warning("%s", error)
+                documents = ()
+            for document in documents:
                 try:
                     item = read(document)
                     items.setdefault(archive_views.identity(item), item)

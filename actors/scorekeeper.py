@@ -1,43 +1,32 @@
 """The scores of one analyst: settles its opinions by the market's closed candles, and stores what is settled."""
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 import gevent
 
+from actors.stored_scores import read_scores
 from domain.analysis import Opinion, Scorecard
+from domain.errors import LedgerUnavailable
 from domain.market import INTERVAL_MS, Candle
 from domain.messages import CandleClosed, CandleHistory, ScoresRead, SendCandles
-from domain.ports import Archive, Clock, JournalDocument, Peers
-from domain.scorebook import KEPT, LONGEST_FIXED, Scorebook
-from domain.settlement import (
-    ENTRY,
-    INTERVAL,
-    LABELS,
-    MINUTE_MS,
-    OWN,
-    Call,
-    Settlement,
-    TradeCosts,
-    call_of,
-    read_call,
-    read_settlement,
-    settlement_document,
-)
+from domain.ports import Archive, Clock, Peers, Timers
+from domain.scorebook import Scorebook
+from domain.settlement import INTERVAL, Settlement, StoredScores, TradeCosts, call_of, settlement_document
 from settings import Settings
 
-RECENT_MS = 12 * 60 * MINUTE_MS  # longer than the market's history reaches back, or any fixed horizon
-LONG_MS = 8 * 24 * 60 * MINUTE_MS  # longer than any horizon
-MOST_OPINIONS, MOST_SETTLEMENTS, MOST_LONG = 5_000, 20_000, 2_000
+RETRY_SECONDS = 10.0  # until the database is asked again for what was settled before
+RETRY = "scores"  # key of that timer
 
 
 @dataclass(slots=True, kw_only=True)
 class Scorekeeper:
     """Keeps the analyst's scorebook. What it needs of before its start is read in a greenlet that mails ScoresRead.
 
-    Until then new opinions wait, and so do candles: the market is asked for them again afterwards.
+    Until then new opinions wait, and so do candles: the market is asked for them again afterwards. While the database
+    is away the reading is tried again by the timer `scores`: a card without its past would be another card, and what
+    is settled in ignorance of it could be settled otherwise than before.
     """
 
     actor: str
@@ -45,12 +34,15 @@ class Scorekeeper:
     settings: Settings
     peers: Peers
     clock: Clock
+    timers: Timers
     archive: Archive
     log: logging.Logger
     card: Scorecard = field(init=False)
     _book: Scorebook = field(default_factory=Scorebook)
     _early: list[Opinion] = field(default_factory=list)
     _ready: bool = False
+    _asked_ms: int = -1  # when the reading that is under way began
+    _failed: bool = False  # the last one
 
     def __post_init__(self) -> None:
         self.card = self._drawn()
@@ -61,16 +53,24 @@ class Scorekeeper:
         return self.card.skill
 
     def begin(self) -> bool:
-        """Read in the background what was said and settled; return that ScoresRead is to come."""
-        gevent.spawn(self._read, self.clock.now_ms())
-        return True
+        """Read in the background what was said and settled; return whether ScoresRead is to come."""
+        if not self._ready:
+            self._asked_ms = self.clock.now_ms()
+            gevent.spawn(self._read, self._asked_ms)
+        return not self._ready
 
     def read(self, message: ScoresRead) -> bool:
-        """Take over what was read; return that nothing more is to come."""
-        self._book.restore(message.calls, message.settlements)
+        """Take over what was read, once; return whether ScoresRead is still to come."""
+        if self._ready or message.asked_ms != self._asked_ms:
+            return not self._ready
+        if message.stored is None:
+            if not self._failed:
+                self.log.warning("What was settled before could not be read: it is tried again until it is")
+            self._failed = True
+            self.timers.after(RETRY_SECONDS, self.actor, RETRY)
+            return False
+        self._book.restore(message.stored.with_calls(map(call_of, self._early)))
         self._ready = True
-        for opinion in self._early:
-            self._book.note(call_of(opinion))
         self._early.clear()
         self._draw_card()
         self.ask_candles()
@@ -142,46 +142,13 @@ class Scorekeeper:
 
     # --- in the greenlet ------------------------------------------------------------------------------------------
 
-    def _read(self, now_ms: int) -> None:
-        calls: tuple[Call, ...] = ()
-        settlements: tuple[Settlement, ...] = ()
+    def _read(self, asked_ms: int) -> None:
+        stored: StoredScores | None = None
         try:
-            calls, settlements = self._stored_calls(now_ms), self._stored_settlements(now_ms)
+            stored = read_scores(self.archive, self.analyst, now_ms=asked_ms)
+        except LedgerUnavailable as error:
+            self.log.debug("What was settled before could not be read: %s", error)
         except Exception:  # the edge of the greenlet: without a result nothing would ever be settled
-            self.log.exception("What was settled before could not be read")
-        self.peers.tell(self.actor, ScoresRead(calls=calls, settlements=settlements))
-
-    def _stored_calls(self, now_ms: int) -> tuple[Call, ...]:
-        long: JournalDocument = {"horizon_minutes": {"$gt": LONGEST_FIXED}}
-        documents = (
-            *self._recent("opinions", MOST_OPINIONS, now_ms - RECENT_MS, now_ms),
-            *self._recent("opinions", MOST_LONG, now_ms - LONG_MS, now_ms, long),
-        )
-        return tuple({str(each["_id"]): read_call(each) for each in documents}.values())
-
-    def _stored_settlements(self, now_ms: int) -> tuple[Settlement, ...]:
-        long: tuple[JournalDocument, ...] = (
-            {"label": OWN, "horizon_minutes": {"$gt": LONGEST_FIXED}},
-            {"label": ENTRY},
-        )
-        documents: Iterable[JournalDocument] = (
-            *self._recent("settlements", MOST_SETTLEMENTS, now_ms - RECENT_MS, now_ms),
-            *(
-                each
-                for label in LABELS
-                for each in self._recent("settlements", KEPT, 0, now_ms, {"label": label, "counted": True})
-            ),
-            *(
-                each
-                for where in long
-                for each in self._recent("settlements", MOST_LONG, now_ms - LONG_MS, now_ms, where)
-            ),
-        )
-        return tuple({str(each["_id"]): read_settlement(each) for each in documents}.values())
-
-    def _recent(
-        self, collection: str, limit: int, since_ms: int, until_ms: int, where: JournalDocument | None = None
-    ) -> tuple[JournalDocument, ...]:
-        """Return documents of this analyst, none of them from later than now: a replay knows no future."""
-        span = {"ts": {"$gte": since_ms, "$lte": until_ms}}
-        return self.archive.recent(collection, limit=limit, where={"analyst": self.analyst, **span, **(where or {})})
+            if not self._failed:
+                self.log.exception("What was settled before could not be read")
+        self.peers.tell(self.actor, ScoresRead(asked_ms=asked_ms, stored=stored))

@@ -1,7 +1,9 @@
 """Opinions, decisions, model calls, news and equity: written in the background, in order, kept for a while."""
 
 import logging
+import operator
 from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -13,12 +15,19 @@ from adapters.background import BackgroundWriter
 from adapters.clock import SystemClock
 from adapters.mongo_codec import CODEC, date
 from adapters.mongo_schema import DUPLICATE_KEY, UNSTORABLE
+from domain.errors import LedgerUnavailable
 from domain.ports import JournalDocument
 
 log = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 10_000
 BATCH = 200
+_LIMITS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+    "$lt": operator.lt,
+    "$lte": operator.le,
+}
 
 
 class MongoArchive:
@@ -52,14 +61,19 @@ class MongoArchive:
     def recent(
         self, collection: str, *, limit: int, where: JournalDocument | None = None
     ) -> tuple[JournalDocument, ...]:
-        """Return the newest documents by `ts`, newest first; empty when the database is away."""
-        found = self._database.get_collection(collection, codec_options=CODEC)
+        """Return the newest documents by `ts`, newest first, those not yet stored among them.
+
+        Raises:
+            LedgerUnavailable: the database did not answer.
+        """
+        where = where or {}
+        queued = [each for name, each in self._queue if name == collection and matches(each, where)]  # before the read
+        target = self._database.get_collection(collection, codec_options=CODEC)
         try:
-            documents = list(found.find(where or {}, {"stored_at": False}).sort("ts", -1).limit(limit))
+            stored = list(target.find(where, {"stored_at": False}).sort("ts", -1).limit(limit))
         except PyMongoError as error:
-            log.warning("%s could not be read (%s)", collection, type(error).__name__)
-            return ()
-        return tuple(documents)
+            raise LedgerUnavailable(f"{collection} could not be read ({type(error).__name__})") from error
+        return _newest(stored, queued, limit) if queued else tuple(stored)
 
     def close(self, *, timeout_seconds: float) -> bool:
         """Write what is queued; return whether all of it got through."""
@@ -98,3 +112,25 @@ class MongoArchive:
                     self._insert(collection, [document])
             else:
                 log.error("a document of %s cannot be stored: %s", collection, type(error).__name__)
+
+
+def matches(document: JournalDocument, where: JournalDocument) -> bool:
+    """Return whether a queued document is one that the database would find: equal values, and limits of numbers."""
+    return all(_fits(document.get(name), wanted) for name, wanted in where.items())
+
+
+def _fits(value: Any, wanted: object) -> bool:
+    if not isinstance(wanted, dict):
+        return bool(value == wanted)
+    return value is not None and all(_LIMITS[name](value, limit) for name, limit in wanted.items())
+
+
+def _newest(
+    stored: Sequence[JournalDocument], queued: Sequence[JournalDocument], limit: int
+) -> tuple[JournalDocument, ...]:
+    """Return the newest of both; of one `_id` the stored document, as the database will keep it."""
+    bare = ({name: value for name, value in each.items() if name != "stored_at"} for each in queued)
+    by_id: dict[object, Any] = {}
+    for each in (*stored, *bare):
+        by_id.setdefault(each["_id"], each)
+    return tuple(sorted(by_id.values(), key=lambda each: each.get("ts", 0), reverse=True)[:limit])

@@ -13,7 +13,7 @@ from domain.market import Candle, MarketState, OrderBook, PublicTrade, Quote, So
 from domain.news import FearGreed, NewsItem, NewsSourceStatus
 from domain.ports import ModelAnswer
 from domain.requests import Request
-from domain.settlement import Call, Settlement
+from domain.settlement import StoredScores
 from domain.trading import (
     Account,
     BotStatistics,
@@ -432,10 +432,10 @@ class SpendRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoresRead:
-    """A greenlet -> its analyst, at its start: what it said and what of it was settled before."""
+    """A greenlet -> its analyst, at its start: what it said and what of it was settled before. A repeat is ignored."""
 
-    calls: tuple[Call, ...]
-    settlements: tuple[Settlement, ...]
+    asked_ms: int  # when it was asked for, epoch ms: what was asked by a predecessor is not taken
+    stored: StoredScores | None  # None: the database did not answer, nothing is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -271,7 +271,16 @@ class Archive(Protocol):
     def recent(
         self, collection: str, *, limit: int, where: JournalDocument | None = None
     ) -> tuple[JournalDocument, ...]:
-        """Return the newest documents by `ts` (epoch ms), newest first; empty when the database is away."""
+        """Return the newest documents by `ts` (epoch ms), newest first; those still queued are among them.
+
+        Args:
+            collection: its name.
+            limit: how many at most.
+            where: by field a value it must equal, or limits such as {"$gte": 1, "$lt": 9}.
+
+        Raises:
+            LedgerUnavailable: the database did not answer; nothing is known of what it holds.
+        """
         ...
 
 

@@ -7,7 +7,7 @@ look at nearly the same stretch of prices; counting them would make a little luc
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from domain import scores
@@ -23,6 +23,7 @@ from domain.settlement import (
     OWN,
     Call,
     Settlement,
+    StoredScores,
     TradeCosts,
     close_ms,
     settled,
@@ -42,7 +43,6 @@ class _Open:
     call: Call
     label: str
     counted: bool
-    cost_usd: Decimal
     start_ms: int | None = None  # when the entry's candle closed
     entry: Decimal | None = None
 
@@ -69,7 +69,6 @@ class _Open:
             end=end,
             costs=costs,
             counted=self.counted,
-            cost_usd=self.cost_usd,
         )
 
     def void(self, interval_ms: int) -> Settlement:
@@ -78,8 +77,7 @@ class _Open:
             call=self.call,
             label=self.label,
             due_ms=self.awaited_ms(interval_ms),
-            counted=False,
-            cost_usd=self.cost_usd,
+            counted=self.counted,
             void=NO_PRICE,
         )
 
@@ -91,27 +89,37 @@ class Scorebook:
         self._open: defaultdict[str, dict[tuple[str, str], _Open]] = defaultdict(dict)  # by pair
         self._counted: dict[str, deque[Settlement]] = {label: deque(maxlen=KEPT) for label in LABELS}
         self._free_ms: dict[tuple[str, str], int] = {}  # (pair, label): from when the next one counts
-        self._costs: defaultdict[str, Decimal] = defaultdict(Decimal)  # of opinions no counted one has borne yet
+        self._costs: defaultdict[str, list[tuple[int, Decimal]]] = defaultdict(list)  # (formed, USD) nobody bears yet
+        self._parted: set[str] = set()  # pairs whose costs from here on are not the last counted opinion's
         self._last: defaultdict[str, deque[Settlement]] = defaultdict(lambda: deque(maxlen=RECALLED))
 
-    def restore(self, calls: Iterable[Call], settlements: Iterable[Settlement]) -> None:
+    def restore(self, stored: StoredScores) -> None:
         """Take over what was stored before this start: call it first, with all that may still be open.
 
         What is settled already stays as it is stored; the rest waits for its candles again.
         """
-        ordered = sorted(calls, key=lambda call: (call.formed_ms, call.opinion_id))
-        known = {each.key: each for each in settlements}
-        here = {call.opinion_id for call in ordered}
+        known = {each.key: each for each in stored.settlements}
+        here = {call.opinion_id for call in stored.calls}
+        borne_ms: dict[str, int] = {}
         for each in sorted(known.values(), key=_in_order):
             self._keep(each)
             if each.counted and each.call.opinion_id not in here:
                 self._occupy(each.call, each.label)
-        for call in ordered:
-            self._track(call, known)
+            if each.bears:
+                borne_ms[each.call.pair] = max(each.call.formed_ms, borne_ms.get(each.call.pair, 0))
+        for call in sorted(stored.spent, key=_as_formed):
+            if call.opinion_id not in here and call.formed_ms > borne_ms.get(call.pair, 0):
+                self._spend(call)
+        for call in sorted(stored.calls, key=_as_formed):
+            if call.formed_ms > borne_ms.get(call.pair, 0):
+                self._spend(call)
+            self._track(call, known, _labels(call) if call.formed_ms >= stored.since_ms else (OWN,))
 
     def note(self, call: Call) -> None:
         """Take a new opinion; the same one again changes nothing."""
-        self._track(call, {})
+        if not any((call.opinion_id, label) in self._open[call.pair] for label in LABELS):
+            self._spend(call)
+            self._track(call, {}, _labels(call))
 
     def settle(
         self, pair: str, candles: Sequence[Candle], *, interval_ms: int, costs: TradeCosts, history: bool = False
@@ -132,9 +140,11 @@ class Scorebook:
             elif history and each.awaited_ms(interval_ms) <= lost_ms:
                 done.append(each.void(interval_ms))
         done.sort(key=_in_order)
-        for settlement in done:
+        for place, settlement in enumerate(done):
             del waiting[settlement.key]
-            self._keep(settlement)
+            if settlement.bears:
+                done[place] = replace(settlement, cost_usd=self._borne(settlement.call))
+            self._keep(done[place])
         return tuple(done)
 
     def pairs(self) -> tuple[str, ...]:
@@ -178,31 +188,42 @@ class Scorebook:
             books=shadow_books(own, balance=balance, amount=amount, costs=costs),
         )
 
-    def _track(self, call: Call, known: Mapping[tuple[str, str], Settlement]) -> None:
-        waiting = self._open[call.pair]
-        if (call.opinion_id, OWN) in waiting:
-            return
-        self._costs[call.pair] += call.cost_usd
-        labels = (*LABELS, ENTRY) if call.horizon_minutes > LONGEST_FIXED else LABELS
-        stored = [known[call.opinion_id, label] for label in labels if (call.opinion_id, label) in known]
+    def _track(self, call: Call, known: Mapping[tuple[str, str], Settlement], labels: Iterable[str]) -> None:
+        stored = [known[call.opinion_id, label] for label in (*LABELS, ENTRY) if (call.opinion_id, label) in known]
         started = next((each for each in stored if each.entry is not None), None)
         for label in labels:
             key = call.opinion_id, label
             settlement = known.get(key)
             counted = self._counts(call, label) if settlement is None else settlement.counted
-            cost_usd = Decimal(0)
             if counted:
                 self._occupy(call, label)
-                cost_usd = self._costs.pop(call.pair) if label == OWN else cost_usd
+            if counted and label == OWN:
+                self._parted.add(call.pair)
             if settlement is None:
-                waiting[key] = _Open(
+                self._open[call.pair][key] = _Open(
                     call=call,
                     label=label,
                     counted=counted,
-                    cost_usd=cost_usd,
                     start_ms=started.start_ms if started else None,
                     entry=started.entry if started else None,
                 )
+
+    def _spend(self, call: Call) -> None:
+        costs = self._costs[call.pair]
+        if not call.cost_usd:
+            return
+        if costs and call.pair not in self._parted:
+            call_ms, usd = costs.pop()
+            costs.append((max(call_ms, call.formed_ms), usd + call.cost_usd))
+        else:
+            costs.append((call.formed_ms, call.cost_usd))
+        self._parted.discard(call.pair)
+
+    def _borne(self, call: Call) -> Decimal:
+        """Take the costs of the pair's opinions up to this one that nobody bears yet."""
+        waiting = self._costs[call.pair]
+        self._costs[call.pair] = [each for each in waiting if each[0] > call.formed_ms]
+        return sum((usd for formed_ms, usd in waiting if formed_ms <= call.formed_ms), Decimal(0))
 
     def _counts(self, call: Call, label: str) -> bool:
         if call.action is Action.HOLD or label == ENTRY:
@@ -254,6 +275,14 @@ def _price(price: Decimal | None) -> Decimal:
     if price is None:
         raise InvariantError("a counted settlement must have both prices, had one only")
     return price
+
+
+def _labels(call: Call) -> tuple[str, ...]:
+    return (*LABELS, ENTRY) if call.horizon_minutes > LONGEST_FIXED else LABELS
+
+
+def _as_formed(call: Call) -> tuple[int, str]:
+    return call.formed_ms, call.opinion_id
 
 
 def _in_order(settlement: Settlement) -> tuple[int, int, tuple[str, str]]:

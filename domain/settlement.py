@@ -6,7 +6,8 @@ the price the analyst was shown before it answered, nor a later one.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -54,8 +55,8 @@ class Settlement:
     call: Call
     label: str
     due_ms: int  # close of the candle at the end; for a void one when it should have been
-    counted: bool  # part of the scores: BUY or SELL, and formed after the horizon of the last counted one of the pair
-    cost_usd: Decimal  # of this opinion and of those not counted before it
+    counted: bool  # part of the scores unless void: BUY or SELL, formed after the horizon of the pair's last such one
+    cost_usd: Decimal = Decimal(0)  # what it bears of the pair's calls: those up to it that no other one bears
     start_ms: int | None = None  # close of the entry's candle
     entry: Decimal | None = None
     exit: Decimal | None = None
@@ -68,6 +69,11 @@ class Settlement:
         return self.call.opinion_id, self.label
 
     @property
+    def bears(self) -> bool:
+        """Whether the costs of the pair's opinions up to this one are its own."""
+        return self.label == OWN and self.counted and not self.void
+
+    @property
     def move(self) -> float | None:
         """Change of the price over the horizon as a fraction."""
         return None if self.entry is None or self.exit is None else float(self.exit / self.entry) - 1
@@ -76,6 +82,20 @@ class Settlement:
     def hit(self) -> bool:
         """Whether the price moved in the action's direction; a price that stood still did not."""
         return self.entry is not None and self.exit is not None and (self.exit - self.entry) * self.call.action.sign > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredScores:
+    """What is known of an analyst at its start."""
+
+    calls: tuple[Call, ...] = ()  # all that may still be open
+    settlements: tuple[Settlement, ...] = ()  # of these, and the newest that count
+    spent: tuple[Call, ...] = ()  # older ones that cost something no counted one has borne; only that is taken
+    since_ms: int = 0  # of calls formed earlier only their own horizons may be open
+
+    def with_calls(self, calls: Iterable[Call]) -> "StoredScores":
+        """Return the same with further calls; one that is among them already is not doubled."""
+        return replace(self, calls=tuple({each.opinion_id: each for each in (*calls, *self.calls)}.values()))
 
 
 def call_of(opinion: Opinion) -> Call:
@@ -130,7 +150,6 @@ def settled(
     end: Decimal,
     costs: TradeCosts,
     counted: bool,
-    cost_usd: Decimal,
 ) -> Settlement:
     """Return the settlement of `call` by the closes at both ends of the horizon."""
     sign = call.action.sign
@@ -139,7 +158,6 @@ def settled(
         label=label,
         due_ms=due_ms,
         counted=counted,
-        cost_usd=cost_usd,
         start_ms=start_ms,
         entry=entry,
         exit=end,

@@ -11,6 +11,7 @@ from domain import messages, requests
 from domain.analysis import Abstention, Action, Outcome
 from domain.decision_documents import decision_document
 from domain.documents import trade_part
+from domain.errors import LedgerUnavailable
 from domain.market import Candle, MarketState, Source
 from domain.news import FearGreed, NewsItem, NewsSourceStatus
 from domain.ports import LogLine
@@ -1200,6 +1201,18 @@ def test_decisions_are_chosen_by_gate_and_outcome_and_shown_without_features(wor
     assert ([item.id for item in one], [item.id for item in other]) == (["bot:BTCUSDT:2"], ["bot:BTCUSDT:3"])
     assert [item.features for item in (*one, *other)] == [ABSENT, ABSENT]
     assert world.archive.asked == [("decisions", 9, {"gate": "spread"})]
+
+
+def test_while_the_database_is_away_what_is_in_memory_is_answered(world, peers, monkeypatch):
+    def away(*_, **__):
+        raise LedgerUnavailable("decisions could not be read")
+
+    monkeypatch.setattr(world.archive, "recent", away)
+    world.send(messages.DecisionMade(decision=decision()))
+    world.said()
+    world.ask(requests.GetDecisions(limit=9))
+    until_told(peers)
+    assert [item.id for item in world.one("decisions_response", "s1").data.decisions] == ["bot:BTCUSDT:1"]
 
 
 def until_told(peers):

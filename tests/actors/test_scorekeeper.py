@@ -2,15 +2,25 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from actors.stored_scores import read_scores
 from domain.analysis import Action, AnalystStatus
+from domain.errors import LedgerUnavailable
 from domain.market import Candle, Source
-from domain.messages import ActorStarted, AnalystChanged, CandleClosed, CandleHistory, OpinionFormed, SendCandles
+from domain.messages import (
+    ActorStarted,
+    AnalystChanged,
+    CandleClosed,
+    CandleHistory,
+    OpinionFormed,
+    ScoresRead,
+    SendCandles,
+)
+from domain.settlement import Call, StoredScores, read_settlement
 from tests.actors.test_analyst import Desk, MemoryArchive, ScriptedEndpoint, answer, good, make_settings
 from tests.analysis_values import NOW_MS, features
 
@@ -220,14 +230,109 @@ def test_the_built_in_analyst_is_scored_like_the_others(archive: KeptArchive) ->
     assert bench.settlements()["own"].get("hit") == {1: True, -1: False, 0: None}[sign]
 
 
-def test_an_archive_that_fails_leaves_an_analyst_that_works(archive: KeptArchive) -> None:
-    class Broken(KeptArchive):
-        def recent(self, collection, *, limit, where=None):
-            raise RuntimeError("away")
+class FailingArchive(KeptArchive):
+    """Cannot be read while `failure` is set; what is saved is kept all the same, as in a queue."""
 
-    bench = Bench(Broken()).start()
+    def __init__(self, failure: Exception | None = None) -> None:
+        super().__init__()
+        self.failure = failure
+        self.reads = 0
+
+    def recent(self, collection: str, *, limit: int, where: dict[str, Any] | None = None) -> tuple[Any, ...]:
+        self.reads += 1
+        if self.failure is not None:
+            raise self.failure
+        return super().recent(collection, limit=limit, where=where)
+
+
+@pytest.mark.parametrize("failure", [LedgerUnavailable("away"), RuntimeError("a bug")])
+def test_what_cannot_be_read_at_the_start_is_read_later_and_nothing_is_settled_twice(failure: Exception) -> None:
+    archive = FailingArchive()
+    before = Bench(archive).start()
+    before.round("BTCUSDT", shown=features("BTCUSDT", price="100"))
+    for minute in range(1, 32):
+        before.close(minute, 100 + minute)
+    before.at(31.5).round("BTCUSDT", shown=features("BTCUSDT", price="131"))
+    before.stop()
+    stored = list(archive.saved)
+
+    archive.failure = failure
+    bench = Bench(archive).at(32).start()
+    bench.round("BTCUSDT", shown=features("BTCUSDT", price="150"))  # it works all the same
+    for minute in range(33, 40):
+        bench.close(minute, 100 + minute)
+    assert bench.status().card.own.settled == 0
+    assert archive.of("settlements") == [each for name, each in stored if name == "settlements"]
+
+    reads = archive.reads
+    bench.fire()
+    assert archive.reads > reads  # tried again
+    archive.failure = None
+    bench.fire()
+    assert bench.status().card.own.settled == 1
+    assert bench.asked_candles() == 1
+    bench.history(*(candle(minute, 100 + minute) for minute in range(1, 300)))
+    assert bench.status().card.own.settled == 2  # the third was formed inside the second's horizon
+    keys = [each["_id"] for each in archive.of("settlements")]
+    assert len(keys) == len(set(keys)) == 3 * 4
+    assert bench.timers.next_due_ms() is None  # it does not read on
+
+
+def test_what_a_predecessor_asked_for_is_not_taken_for_ones_own(archive: KeptArchive) -> None:
+    """The mail of a reading that outlived its actor comes to the next one of that name."""
+    bench = Bench(archive).start()
     bench.round("BTCUSDT", shown=features("BTCUSDT", price="100"))
     for minute in range(1, 32):
         bench.close(minute, 100 + minute)
+    (own,) = [read_settlement(each) for each in archive.of("settlements") if each["label"] == "own"]
+    for asked_ms in (START, START - 1):
+        bench.ref.tell(ScoresRead(asked_ms=asked_ms, stored=StoredScores(settlements=(own,))))
+    bench.ref.tell(ScoresRead(asked_ms=START, stored=None))
+    bench.settle()
     assert bench.status().card.own.settled == 1
-    assert replace(bench.status(), card=None).card is None
+    assert bench.timers.next_due_ms() is None
+
+
+def test_what_was_open_when_the_desk_went_down_long_ago_is_settled_as_void(archive: KeptArchive) -> None:
+    """Its candles are gone, but its cost is not: the next opinion that counts bears it."""
+    bench = Bench(archive).start()
+    bench.round("BTCUSDT", shown=features("BTCUSDT", price="100"))
+    for minute in range(1, 17):
+        bench.close(minute, 100)
+    bench.stop()
+    days = 5 * 24 * 60
+    again = Bench(archive).at(days).start()
+    again.history(*(candle(minute, 100) for minute in range(days - 400, days + 1)))
+    assert [(each["label"], "void" in each) for each in archive.of("settlements")] == [
+        ("15m", False),
+        ("own", True),
+        ("1h", True),
+        ("4h", True),
+    ]
+    again.at(days + 0.5).round("BTCUSDT", shown=features("BTCUSDT", price="200"))
+    again.history(*(candle(minute, 100) for minute in range(days, days + 60)))
+    card = again.status().card
+    assert (card.own.settled, card.cost_usd) == (1, Decimal("0.02"))
+
+
+def test_more_than_a_page_is_read_back() -> None:
+    archive = KeptArchive()
+    for number in range(5_000):
+        at_ms = START - 1_000 * (number // 3)
+        said = Call(
+            opinion_id=f"opinion:grok:BTCUSDT:{number}",
+            pair="BTCUSDT",
+            action=Action.HOLD,
+            confidence=0.5,
+            horizon_minutes=15,
+            formed_ms=at_ms,
+            cost_usd=Decimal("0.01"),
+        )
+        named = {"_id": said.opinion_id, "ts": at_ms, "analyst": "grok", "symbol": said.pair, "formed_ms": at_ms}
+        figures = {"action": "HOLD", "confidence": 0.5, "horizon_minutes": 15, "cost_usd": said.cost_usd}
+        archive.saved.append(("opinions", named | figures))
+    archive.saved.append(("opinions", {"_id": "broken", "ts": START, "analyst": "grok"}))
+    archive.saved.append(("settlements", {"_id": "other", "ts": START, "analyst": "gpt"}))
+    found = read_scores(archive, "grok", now_ms=START)
+    assert {each.opinion_id for each in found.calls} == {f"opinion:grok:BTCUSDT:{number}" for number in range(5_000)}
+    assert found.settlements == ()

@@ -1,12 +1,14 @@
 import os
 import signal
+from dataclasses import replace
 from decimal import Decimal
 
 import gevent
 import pytest
 
-from adapters.mongo_archive import MongoArchive
+from adapters.mongo_archive import MongoArchive, matches
 from domain.analysis import Action
+from domain.errors import LedgerUnavailable
 from domain.settlement import Call, TradeCosts, read_settlement, settled, settlement_document
 from tests.analysis_values import NOW_MS
 
@@ -78,12 +80,12 @@ def test_a_document_that_cannot_be_stored_does_not_hold_up_the_others(stores, ba
 
 
 @pytest.mark.slow
-def test_a_frozen_database_is_waited_for_and_reads_are_empty(stores, mongod):
+def test_a_frozen_database_is_waited_for_and_reads_say_so(stores, mongod):
     os.kill(mongod.pid, signal.SIGSTOP)
     try:
         stores.archive.save("equity", {"_id": "1", "ts": 1})
-        with gevent.Timeout(8):
-            assert stores.archive.recent("equity", limit=1) == ()
+        with gevent.Timeout(60), pytest.raises(LedgerUnavailable, match="equity could not be read"):
+            stores.archive.recent("equity", limit=1)
         assert stores.archive.pending == 1
     finally:
         os.kill(mongod.pid, signal.SIGCONT)
@@ -109,8 +111,8 @@ def test_what_an_analyst_settled_reads_back_and_a_repeat_changes_nothing(stores)
         end=Decimal("99.5"),
         costs=TradeCosts(fee=0.001, slippage=0.0005),
         counted=True,
-        cost_usd=Decimal("0.0024"),
     )
+    settlement = replace(settlement, cost_usd=Decimal("0.0024"))
     document = settlement_document("grok", settlement)
     again = {**document, "hit": False, "exit": Decimal(1)}
     later = {**document, "_id": "later", "ts": NOW_MS + 9_000_000}
@@ -126,3 +128,38 @@ def test_what_an_analyst_settled_reads_back_and_a_repeat_changes_nothing(stores)
 def test_an_analysts_documents_are_found_by_an_index(stores):
     names = {index["name"] for index in stores.client[stores.name]["settlements"].list_indexes()}
     assert {"ts", "analyst_ts", "counted", "retention"} <= names
+
+
+def test_what_is_still_queued_is_read_with_what_is_stored(stores):
+    stores.archive.save("opinions", {"_id": "1", "ts": 1, "analyst": "grok", "usd": Decimal("0.1")})
+    flushed(stores)
+    for number, analyst in ((1, "grok"), (2, "grok"), (3, "gpt"), (4, "grok"), (9, "grok")):
+        stores.archive.save("opinions", {"_id": str(number), "ts": number, "analyst": analyst})
+    stores.archive.save("news", {"_id": "5", "ts": 5, "analyst": "grok"})
+    assert stores.archive.pending == 6  # nothing was waited for
+    where = {"analyst": "grok", "ts": {"$gte": 1, "$lt": 9}}
+    found = stores.archive.recent("opinions", limit=9, where=where)
+    assert found == (
+        {"_id": "4", "ts": 4, "analyst": "grok"},
+        {"_id": "2", "ts": 2, "analyst": "grok"},
+        {"_id": "1", "ts": 1, "analyst": "grok", "usd": Decimal("0.1")},  # the first of an id stays
+    )
+    flushed(stores)
+    assert stores.archive.recent("opinions", limit=9, where=where) == found
+    assert stores.archive.recent("opinions", limit=1, where=where) == found[:1]
+
+
+@pytest.mark.parametrize(
+    "where", [{}, {"a": 2}, {"a": {"$gt": 1}}, {"a": {"$gte": 2, "$lte": 2}}, {"a": {"$lt": 3}}, {"b": None}]
+)
+def test_a_queued_document_is_selected_as_a_stored_one_is(stores, where):
+    documents = [
+        {"_id": "1", "ts": 1},
+        {"_id": "2", "ts": 2, "a": 2},
+        {"_id": "3", "ts": 3, "a": Decimal("2.5"), "b": "x"},
+    ]
+    for each in documents:
+        stores.archive.save("opinions", each)
+    expected = [each["_id"] for each in reversed(documents) if matches(each, where)]
+    flushed(stores)
+    assert [each["_id"] for each in stores.archive.recent("opinions", limit=9, where=where)] == expected

@@ -9,7 +9,7 @@ import pytest
 from domain.analysis import Action
 from domain.market import Candle
 from domain.scorebook import Scorebook, shadow_books
-from domain.settlement import Call, TradeCosts, coin, read_settlement, settlement_document, trade_return
+from domain.settlement import Call, StoredScores, TradeCosts, coin, read_settlement, settlement_document, trade_return
 
 MINUTE = 60_000
 START = 1_767_225_600_000
@@ -185,6 +185,39 @@ def test_an_analyst_recalls_its_last_three_settled_opinions_of_the_pair():
     assert book.recalled("ETHUSDT") == ()
 
 
+def test_the_next_that_counts_bears_what_a_void_one_cost_too():
+    book = Scorebook()
+    book.note(call(0.1, cost="0.010"))
+    history = tuple(candle(minute) for minute in range(40, 90))
+    book.settle("BTCUSDT", history, interval_ms=MINUTE, costs=FREE, history=True)
+    book.note(call(90.1, Action.HOLD, cost="0.002"))
+    book.note(call(91.1, cost="0.020"))
+    play(book, 90, 120)
+    assert card(book).own.settled == 1
+    assert card(book).cost_usd == Decimal("0.032")
+
+
+def test_a_void_opinion_keeps_its_place_over_a_restart():
+    """Else the next one would begin to count only because of the restart."""
+    store = Store()
+    book = store.book()
+    for each in (call(0.1, horizon=60), call(30.1, horizon=600)):
+        store.calls.append(each)
+        book.note(each)
+    history = tuple(candle(minute) for minute in range(63, 130))
+    for done in book.settle("BTCUSDT", history, interval_ms=MINUTE, costs=FREE, history=True):
+        store.keep(done)
+    assert {each["label"] for each in store.documents.values() if each.get("void")} >= {"own", "15m", "1h", "4h"}
+    store.documents = {
+        key: each for key, each in store.documents.items() if each["opinion"] == store.calls[0].opinion_id
+    }
+    again = store.book()
+    again.note(call(61.5))
+    assert [each.call.formed_ms - START for each in play(again, 60, 80) if each.counted and each.label == "own"] == [
+        round(61.5 * MINUTE)
+    ]
+
+
 # --- restarts -----------------------------------------------------------------------------------------------------
 
 
@@ -201,7 +234,8 @@ class Store:
 
     def book(self) -> Scorebook:
         book = Scorebook()
-        book.restore(self.calls, map(read_settlement, self.documents.values()))
+        settlements = tuple(map(read_settlement, self.documents.values()))
+        book.restore(StoredScores(calls=tuple(self.calls), settlements=settlements))
         return book
 
 
@@ -289,3 +323,51 @@ def test_the_newest_settlements_make_the_card():
         book.note(each)
     play(book, 0, 20)
     assert card(book).own.settled == 1  # all of the same moment: one counts
+
+
+def test_what_cost_money_long_ago_is_borne_after_a_restart():
+    """Of old opinions only their costs are read back: those that no counted one of the pair has borne."""
+    borne, hold, other = (
+        call(0.1, cost="0.01"),
+        call(40.1, Action.HOLD, cost="0.02"),
+        call(41.1, pair="ETHUSDT", cost="0.04"),
+    )
+    first = Scorebook()
+    first.note(borne)
+    settlements = tuple(play(first, 0, 300))
+    later = call(3000.1, cost="0.08")
+    book = Scorebook()
+    since_ms = START + 2000 * MINUTE
+    spent = (borne, hold, other)
+    book.restore(StoredScores(calls=(later,), settlements=settlements, spent=spent, since_ms=since_ms))
+    play(book, 3000, 3020)
+    assert card(book).cost_usd == Decimal("0.11")
+    assert book.pairs() == ("BTCUSDT",)  # the old ones are not opened again
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_cent_is_borne_once_whatever_is_void_and_however_often_it_starts_anew(seed):
+    rng = random.Random(seed)
+    store = Store()
+    book = store.book()
+    calls = [replace(each, cost_usd=Decimal(rng.randrange(1, 99)) / 1000) for each in spoken(seed)]
+    waiting, history = list(calls), {"BTCUSDT": [], "ETHUSDT": []}
+    for minute in range(0, 900):
+        while waiting and waiting[0].formed_ms <= START + minute * MINUTE:
+            store.calls.append(waiting[0])
+            book.note(waiting.pop(0))
+        for pair, candles in history.items():
+            if not 60 <= minute < 80:  # the market was away, and never learns what happened
+                candles.append(candle(minute, price(pair, minute)))
+            for done in book.settle(pair, candles, interval_ms=MINUTE, costs=COSTS, history=True):
+                store.keep(done)
+        if rng.random() < 0.02:
+            book = store.book()
+    assert any(each.get("void") for each in store.documents.values())
+    borne = [each for each in store.documents.values() if each["label"] == "own" and each["cost_usd"]]
+    assert all(each["counted"] and not each.get("void") for each in borne)
+    for pair in history:
+        last = max(each["formed_ms"] for each in borne if each["symbol"] == pair)
+        said = [each.cost_usd for each in calls if each.pair == pair and each.formed_ms <= last]
+        assert sum(each["cost_usd"] for each in borne if each["symbol"] == pair) == sum(said)
+    assert card(store.book(), COSTS) == card(book, COSTS)

@@ -44,7 +44,6 @@ def settle(action: Action, entry: str, end: str):
         end=Decimal(end),
         costs=COSTS,
         counted=True,
-        cost_usd=Decimal("0.003"),
     )
 
 
