@@ -9,6 +9,7 @@ import gevent
 
 from actors import bot_config
 from actors.background_audit import Audited
+from actors.bot_fields import bot_fields
 from actors.hub_pending import Pending, PendingCommands
 from actors.hub_state import HubState, by_symbol
 from domain import account_views, analysis_views, archive_views, messages, requests
@@ -346,6 +347,7 @@ class RequestDesk:
             symbol=symbol,
             base=bot_config.shown_config(settings, bot_config.untouched(control), symbol),
             changed=bot_config.changed_keys(control, symbol),
+            fields=bot_fields(),
         )
 
     def _log_lines(self, request: requests.GetLogs) -> LogsView:

@@ -346,6 +346,18 @@ class OutcomeView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BotFieldView:
+    """What one setting of a bot may be."""
+
+    key: str  # dotted
+    kind: str  # flag | choice | whole | number
+    default: bool | int | str | Decimal  # where settings.yaml says nothing
+    low: Decimal | Absent = ABSENT  # of a number, both ends included
+    high: Decimal | Absent = ABSENT
+    choices: tuple[str, ...] | Absent = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BotConfigView:
     """`bot_config_response`."""
 
@@ -353,6 +365,7 @@ class BotConfigView:
     symbol: str | None
     base: Mapping[str, object] = field(default_factory=dict)  # the same as settings.yaml has it
     changed: tuple[str, ...] = ()  # dotted keys that operators changed, of this pair or for all
+    fields: tuple[BotFieldView, ...] = ()
 
 
 # --- analysis -------------------------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 """The protocol's documents, made from the message types: `python -m web.protocol` writes them, a test keeps them.
 
-docs/protocol.md for people, docs/asyncapi.json (AsyncAPI 3) for tools, frontend/src/messages.ts for the dashboard.
+docs/protocol.md for people, docs/asyncapi.json (AsyncAPI 3) for tools, frontend/src/messages.ts for the dashboard. That is
+also told what docs/settings.md says of each bot setting: frontend/src/meanings.ts.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+from domain.gates import GATES
 from domain.money import text
 from domain.requests import READING
 from web.requests import MAX_REQUEST_ID, SHAPES, Field, Shape
@@ -307,12 +310,29 @@ def _ts(schema: Schema) -> str:
     )
 
 
+_SETTING = re.compile(r"^\| `bots\.defaults\.([\w.]+)` \| (?:.*? \| ){3}(.*?) \|$", re.M)
+
+
+def meanings() -> str:
+    """Return what the dashboard says of each bot setting and the order of the gates."""
+    told = dict(_SETTING.findall((ROOT / "docs" / "settings.md").read_text()))
+    quoted = {key: json.dumps(meaning, ensure_ascii=False) for key, meaning in told.items()}
+    lines = ["/** Words of docs/settings.md and the gates in order. Made by `make protocol`; not to be edited. */", ""]
+    lines += ["/** The meaning of each bot setting by its dotted key; its unit comes first. */"]
+    lines += ["export const MEANINGS: Record<string, string> = {"]
+    lines += [f'  "{key}": {meaning},' for key, meaning in quoted.items()]
+    lines += ["};", "", "/** The gates of a decision, in the order they are checked. */", "export const GATES = ["]
+    lines += [f'  "{gate}",' for gate in GATES]
+    return "\n".join([*lines, "] as const;"]) + "\n"
+
+
 def documents() -> dict[Path, str]:
     """Return every document by its path."""
     return {
         ROOT / "docs" / "protocol.md": page(),
         ROOT / "docs" / "asyncapi.json": json.dumps(asyncapi(), indent=1, ensure_ascii=False) + "\n",
         ROOT / "frontend" / "src" / "messages.ts": typescript(),
+        ROOT / "frontend" / "src" / "meanings.ts": meanings(),
     }
 
 

@@ -134,6 +134,17 @@ export interface BotConfigView {
   symbol: string | null;
   base: Record<string, unknown>; // the same as settings.yaml has it
   changed: string[]; // dotted keys that operators changed, of this pair or for all
+  fields: BotFieldView[];
+}
+
+/** What one setting of a bot may be. */
+export interface BotFieldView {
+  key: string; // dotted
+  kind: "flag" | "choice" | "whole" | "number";
+  default: boolean | number | string | number; // where settings.yaml says nothing
+  low?: number; // of a number, both ends included
+  high?: number;
+  choices?: string[];
 }
 
 /** `bot_status_update` and `bot_status_response`. */
