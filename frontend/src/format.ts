@@ -84,6 +84,11 @@ export function clock(ms: unknown): string {
   return isNumber(ms) ? new Date(ms).toISOString().slice(11, 19) : DASH;
 }
 
+/** Day and time of day, UTC. */
+export function moment(ms: unknown): string {
+  return isNumber(ms) ? new Date(ms).toISOString().slice(5, 19).replace("T", " ") : DASH;
+}
+
 export function duration(seconds: unknown): string {
   if (!isNumber(seconds) || seconds < 0) return DASH;
   const minutes = Math.floor(seconds / 60);
@@ -97,6 +102,12 @@ export function duration(seconds: unknown): string {
 export function tone(value: unknown): string {
   if (!isNumber(value) || value === 0) return "";
   return value > 0 ? "up" : "down";
+}
+
+/** The sign as an arrow: what a colour says must not be said by it alone. */
+export function arrow(value: unknown): string {
+  if (!isNumber(value) || value === 0) return "";
+  return value > 0 ? "▲" : "▼";
 }
 
 /** `stop_loss` -> `stop loss` */

@@ -1,7 +1,13 @@
 import { render } from "preact";
 import { App } from "./app";
 import { connection } from "./store";
-import "./style.css";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/shell.css";
+import "./styles/controls.css";
+import "./styles/panels.css";
+import "./styles/table.css";
+import "./styles/desk.css";
 
 const root = document.getElementById("app");
 if (root) render(<App />, root);

@@ -9,10 +9,12 @@ import type {
   BotStatusView,
   DecisionView,
   FearGreedView,
+  HealthView,
   InitialView,
   MarketStatusView,
   NewsItemView,
   OrderView,
+  PendingTradeView,
   PositionView,
   PriceView,
   SourceView,
@@ -40,6 +42,9 @@ export type FearGreed = FearGreedView;
 export type Alert = AlertView;
 export type Source = SourceView;
 export type MarketStatus = MarketStatusView;
+export type Pending = PendingTradeView;
+export type Health = HealthView;
+export type Role = string; // operator or viewer
 export type InitialData = InitialView;
 
 export interface Frame {

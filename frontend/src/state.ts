@@ -11,12 +11,15 @@ import type {
   Decision,
   FearGreed,
   Frame,
+  Health,
   InitialData,
   MarketStatus,
   NewsItem,
   Order,
+  Pending,
   Position,
   Price,
+  Role,
   Source,
   Trade,
   TradeLine,
@@ -30,6 +33,7 @@ export type Keyed<T> = T & { key: number };
 
 export interface State {
   ready: boolean; // a snapshot has come over the connection that is open now
+  role: Role; // what this session may do
   source: Source;
   version: string;
   ledgerSeq: number;
@@ -49,10 +53,13 @@ export interface State {
   fearGreed: FearGreed | null;
   alerts: Alert[];
   candles: Record<string, CandleRow[]>; // by seriesKey
+  pending: Pending[]; // trades that wait for an approval
+  health: Health | null;
 }
 
 export const EMPTY: State = {
   ready: false,
+  role: "operator",
   source: { kind: "" },
   version: "",
   ledgerSeq: 0,
@@ -72,6 +79,8 @@ export const EMPTY: State = {
   fearGreed: null,
   alerts: [],
   candles: {},
+  pending: [],
+  health: null,
 };
 
 export function seriesKey(symbol: string, interval: string): string {
@@ -102,6 +111,7 @@ function fromSnapshot(state: State, data: InitialData): State {
   return {
     ...state,
     ready: true,
+    role: data.server.role,
     source: data.source,
     version: data.server.version,
     ledgerSeq: data.ledger.seq,
@@ -116,6 +126,7 @@ function fromSnapshot(state: State, data: InitialData): State {
     analysis: data.analysis_status,
     analysts: data.analysts,
     news: data.news,
+    pending: data.pending_trades ?? [],
     candles: {}, // asked for anew: some may have closed meanwhile
   };
 }
@@ -207,7 +218,8 @@ const REDUCERS: Record<string, Reducer> = {
     news: data.news.slice(0, MAX_ROWS),
     fearGreed: data.fear_greed,
   })) as Reducer,
-  health: ((state: State, data: { market: MarketStatus | null }) => ({ ...state, market: data.market ?? state.market })) as Reducer,
+  health: ((state: State, data: Health) => ({ ...state, health: data, market: data.market ?? state.market })) as Reducer,
+  pending_trades_response: ((state: State, data: { trades: Pending[] }) => ({ ...state, pending: data.trades })) as Reducer,
   market_status: ((state: State, data: MarketStatus) => (data.symbol ? state : { ...state, market: data })) as Reducer,
   alert: ((state: State, data: Alert) => ({ ...state, alerts: newestFirst(state.alerts, data).slice(0, 20) })) as Reducer,
   candles_response: ((state: State, data: { symbol: string; interval: string; candles: CandleRow[] }) => ({

@@ -10,6 +10,7 @@ export const state = signal<State>(EMPTY);
 export const link = signal<Link>("connecting");
 export const selected = signal("");
 export const interval = signal("1m");
+export const lastHeard = signal(0); // ms: when the connection was lost
 export const notice = signal<{ text: string; good: boolean } | null>(null);
 
 /** One part of the state: who reads it is drawn anew only when that part has changed. */
@@ -35,9 +36,14 @@ export const decisions = part("decisions");
 export const news = part("news");
 export const fearGreed = part("fearGreed");
 export const candles = part("candles");
+export const pending = part("pending");
+export const health = part("health");
+export const role = part("role");
+export const ledgerSeq = part("ledgerSeq");
 
 const joined = computed(() => Object.keys(state.value.bot?.pair_status ?? state.value.prices).join(" "));
 export const symbols = computed(() => (joined.value ? joined.value.split(" ") : []));
+export const operator = computed(() => role.value === "operator"); // a viewer is shown no commands
 export const trusted = computed(() => state.value.ready && link.value === "open");
 
 let queue: Frame[] = [];
@@ -75,6 +81,7 @@ function arrived(): void {
 
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 export const connection = new Connection(`${scheme}//${location.host}/ws`, receive, (value) => {
+  if (value === "lost" && trusted.value) lastHeard.value = Date.now();
   link.value = value;
   if (value !== "open") state.value = { ...state.value, ready: false };
 });

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(120)]
 
 expect.set_options(timeout=20_000)  # on a busy machine
 
+PAGE_NAMES = ("desk", "quorum", "why", "bots", "results", "news", "system")
 MINUS = "\N{MINUS SIGN}"
 DIST = ROOT / "frontend" / "dist" / "index.html"
 MANY = (
@@ -60,9 +61,13 @@ def until_changed(page: Page, selector: str) -> None:
     expect(page.locator(selector).first).not_to_have_text(page.locator(selector).first.inner_text())
 
 
-def open_page(page: Page, desk: DeskProcess) -> None:
-    page.goto(desk.address)
+def open_page(page: Page, desk: DeskProcess, name: str = "desk") -> None:
+    page.goto(f"{desk.address}/#/{name}")
     expect(page.locator("#connection")).to_have_text("Connected")
+
+
+def turn_to(page: Page, name: str) -> None:
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
 
 
 def test_prices_and_balances_move_and_the_banner_says_they_are_not_real(
@@ -75,7 +80,9 @@ def test_prices_and_balances_move_and_the_banner_says_they_are_not_real(
     assert number(page, "#equity") == pytest.approx(100_000, abs=1_000)
     until_changed(page, ".pair .price")
     expect(page.locator("#chart canvas").first).to_be_visible()
+    turn_to(page, "News")
     expect(page.locator("#news li").first).to_be_visible()
+    turn_to(page, "Quorum")
     expect(page.locator("#analysts li").first).to_be_visible()
     assert "of $0.00" not in page.locator("#analysts").inner_text()  # the built-in analyst costs nothing
     assert page.screenshot(path=tmp_path / "page.png")[:4] == b"\x89PNG"
@@ -130,14 +137,18 @@ def test_a_limit_order_rests_at_the_price_that_was_offered_and_is_cancelled(
 
 
 def test_bots_are_started_trade_and_are_stopped(page: Page, desk: DeskProcess, console: list[str]) -> None:
-    open_page(page, desk)
+    open_page(page, desk, "bots")
     expect(page.locator("#bot-state")).to_have_text("stopped")
     page.click("#bot-toggle")
     expect(page.locator("#bot-state")).to_have_text("running")
     expect(page.locator("#analysis-toggle")).to_have_text("Stop analysis")
-    expect(page.locator("#decisions li.traded").first).to_be_visible(timeout=30_000)
-    expect(page.locator("#trade-log li").first).to_be_visible(timeout=30_000)
+    turn_to(page, "Why")
+    expect(page.locator("#decisions li.traded").first).to_be_visible(timeout=60_000)
+    turn_to(page, "Desk")
+    expect(page.locator("#trade-log li").first).to_be_visible(timeout=60_000)
+    turn_to(page, "Quorum")
     expect(page.locator("#analysis-log li").first).to_be_visible()
+    turn_to(page, "Bots")
     page.click("#bot-toggle")
     expect(page.locator("#bot-state")).to_have_text("stopped")
     page.click("#analysis-toggle")
@@ -146,15 +157,17 @@ def test_bots_are_started_trade_and_are_stopped(page: Page, desk: DeskProcess, c
 
 
 def test_nothing_is_wider_than_the_screen(page: Page, desk: DeskProcess) -> None:
-    open_page(page, desk)
-    for width in (360, 390, 768, 1024, 1920):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.locator("#ticket select").bounding_box()["width"] > 70  # the unit can be read
+    for name in PAGE_NAMES:
+        open_page(page, desk, name)
+        for width in (360, 390, 768, 1024, 1920):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
+            if name == "desk":
+                assert page.locator("#ticket select").bounding_box()["width"] > 70  # the unit can be read
 
 
 def test_the_page_comes_back_by_itself_after_a_restart(page: Page, desk: DeskProcess) -> None:
-    open_page(page, desk)
+    open_page(page, desk, "bots")
     loaded = page.evaluate("performance.timeOrigin")
     desk.terminate()
     expect(page.locator("#connection")).not_to_have_text("Connected")
@@ -162,6 +175,7 @@ def test_the_page_comes_back_by_itself_after_a_restart(page: Page, desk: DeskPro
     start(desk)
     expect(page.locator("#connection")).to_have_text("Connected", timeout=30_000)
     expect(page.locator("#bot-toggle")).to_be_enabled()
+    turn_to(page, "Desk")
     until_changed(page, ".pair .price")
     assert page.evaluate("performance.timeOrigin") == loaded
 

@@ -1,7 +1,7 @@
 import * as show from "../format";
 import type { Analyst } from "../protocol";
 import { analysisLog, analysts } from "../store";
-import { Empty, Panel, Why } from "./panel";
+import { Empty, Panel, Why } from "../ui/panel";
 
 const BUILT_IN = "technical";
 

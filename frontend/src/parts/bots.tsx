@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import * as show from "../format";
 import type { BotStatus } from "../protocol";
 import { analysis, bot, command, trusted } from "../store";
-import { Panel } from "./panel";
+import { Panel } from "../ui/panel";
 
 /** Seconds the bots have been running: what the hub said, and what has passed here since. */
 function useRunning(status: BotStatus | null): number {

@@ -19,7 +19,8 @@ import * as show from "../format";
 import type { CandleRow, Position, Trade } from "../protocol";
 import { seriesKey } from "../state";
 import { candles, chooseInterval, interval, positions, selected, trades } from "../store";
-import { Empty, Panel } from "./panel";
+import { colour, dark } from "../theme";
+import { Empty, Panel } from "../ui/panel";
 
 const INTERVALS = ["1m", "1h"];
 const INTERVAL_SECONDS: Record<string, number> = { "1m": 60, "1h": 3600 };
@@ -32,10 +33,6 @@ interface Parts {
   lines: IPriceLine[];
   shown: string; // the series that is drawn
   rows: CandleRow[]; // its candles
-}
-
-function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
 function build(element: HTMLElement): Parts {
@@ -139,19 +136,12 @@ export function Chart() {
     if (!holder.current) return undefined;
     const element = holder.current;
     parts.current = build(element);
-    const scheme = window.matchMedia("(prefers-color-scheme: dark)");
-    const restyle = () => {
-      parts.current?.chart.remove();
-      parts.current = build(element);
-      setBuilt((count) => count + 1);
-    };
-    scheme.addEventListener("change", restyle);
+    setBuilt((count) => count + 1);
     return () => {
-      scheme.removeEventListener("change", restyle);
       parts.current?.chart.remove();
       parts.current = null;
     };
-  }, []);
+  }, [dark.value]);
 
   useEffect(() => {
     if (parts.current && rows) drawCandles(parts.current, key, rows);

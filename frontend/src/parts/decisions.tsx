@@ -1,6 +1,6 @@
 import * as show from "../format";
 import { decisions, tradeLog } from "../store";
-import { Empty, Panel, Why } from "./panel";
+import { Empty, Panel, Why } from "../ui/panel";
 
 export function Decisions() {
   const known = decisions.value;

@@ -1,7 +1,7 @@
 import * as show from "../format";
 import type { NewsItem } from "../protocol";
 import { fearGreed, news } from "../store";
-import { Empty, Panel } from "./panel";
+import { Empty, Panel } from "../ui/panel";
 
 function Title({ item }: { item: NewsItem }) {
   if (!/^https?:\/\//.test(item.url)) return <>{item.title}</>;

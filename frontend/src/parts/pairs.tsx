@@ -2,6 +2,7 @@ import { useComputed } from "@preact/signals";
 import { useState } from "preact/hooks";
 import * as show from "../format";
 import { bot, prices, select, selected, symbols } from "../store";
+import { Change } from "../ui/badge";
 
 const MANY = 12;
 
@@ -18,8 +19,8 @@ function Pair({ symbol }: { symbol: string }) {
       onClick={() => select(symbol)}
     >
       <span class="name">{symbol.replace(/USDT$/, "")}</span>
+      <Change value={quote?.change_24h} text={show.percent(quote?.change_24h)} />
       <span class="price">{show.price(quote?.price)}</span>
-      <span class={`change ${show.tone(quote?.change_24h)}`}>{show.percent(quote?.change_24h)}</span>
       <span class={`status ${status ?? ""}`}>{quote?.stale ? "stale" : show.words(status ?? "")}</span>
     </button>
   );
@@ -31,7 +32,7 @@ export function Pairs() {
   const many = all.length > MANY;
   const shown = many ? all.filter((symbol) => symbol.includes(wanted.trim().toUpperCase())) : all;
   return (
-    <nav class={many ? "pairs many" : "pairs"} aria-label="Pairs">
+    <div class={many ? "pairs many" : "pairs"} role="group" aria-label="Pairs">
       {many && (
         <input
           type="search"
@@ -45,6 +46,6 @@ export function Pairs() {
           <Pair key={symbol} symbol={symbol} />
         ))}
       </div>
-    </nav>
+    </div>
   );
 }

@@ -1,7 +1,7 @@
 import * as show from "../format";
 import type { Position } from "../protocol";
 import { command, orders, positions, prices, select, trusted } from "../store";
-import { Empty, Panel } from "./panel";
+import { Empty, Panel } from "../ui/panel";
 
 /** Marked to the newest price, which is fresher than the hub's once-a-second figure. */
 function marked(position: Position): { price: number; pnl: number; percent: number } {

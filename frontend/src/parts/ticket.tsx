@@ -3,7 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import * as show from "../format";
 import type { Price } from "../protocol";
 import { command, prices, selected, trusted } from "../store";
-import { Panel } from "./panel";
+import { Field, Select } from "../ui/field";
+import { Panel } from "../ui/panel";
 
 type Kind = "market" | "limit" | "stop";
 type Unit = "base" | "usdt";
@@ -22,29 +23,6 @@ function estimate(size: string, unit: Unit, price: number | undefined, leverage:
   return `≈ ${show.quantity(Number((value / price).toPrecision(4)))} for ${show.money(value)}, margin ${show.money(value / leverage)} USDT`;
 }
 
-interface FieldProps {
-  label: string;
-  value: string;
-  placeholder?: string;
-  required?: boolean;
-  onInput: (value: string) => void;
-}
-
-function Field({ label, value, placeholder = "none", required = false, onInput }: FieldProps) {
-  return (
-    <label>
-      {label}
-      <input
-        inputMode="decimal"
-        value={value}
-        placeholder={placeholder}
-        required={required}
-        onInput={(event) => onInput(event.currentTarget.value)}
-      />
-    </label>
-  );
-}
-
 function expected(kind: Kind, price: string, offered: number | null | undefined): string {
   return kind === "market" ? show.price(offered) : show.price(Number(show.typed(price)) || undefined);
 }
@@ -60,6 +38,10 @@ export function Ticket() {
   const [target, setTarget] = useState("");
   const [leverage, setLeverage] = useState("1");
   const base = symbol.replace(/USDT$/, "");
+  const units = [
+    { value: "usdt" as const, text: "USDT" },
+    { value: "base" as const, text: base || "base" },
+  ];
 
   function clear() {
     for (const set of [setPrice, setStop, setTarget]) set("");
@@ -103,34 +85,21 @@ export function Ticket() {
         </div>
         {HINTS[kind] && <small>{HINTS[kind]}</small>}
         <div class="fields">
-          <label class="whole">
-            Size
-            <span class="joined">
-              <input
-                name="size"
-                inputMode="decimal"
-                value={size}
-                required
-                onInput={(event) => setSize(event.currentTarget.value)}
-              />
-              <select aria-label="Unit of size" value={unit} onChange={(event) => setUnit(event.currentTarget.value as Unit)}>
-                <option value="usdt">USDT</option>
-                <option value="base">{base || "base"}</option>
-              </select>
-            </span>
-          </label>
+          <Field label="Size" name="size" value={size} wide limits={{ above: 0, required: true }} onInput={setSize}>
+            <Select bare label="Unit of size" value={unit} options={units} onChange={setUnit} />
+          </Field>
           {kind !== "market" && (
             <Field
               label={kind === "limit" ? "Limit price" : "Trigger price"}
               value={price}
               placeholder={show.plainPrice(quote?.price)}
-              required
+              limits={{ above: 0, required: true }}
               onInput={setPrice}
             />
           )}
-          <Field label="Stop loss" value={stop} onInput={setStop} />
-          <Field label="Take profit" value={target} onInput={setTarget} />
-          <Field label="Leverage, 1 to 20" value={leverage} placeholder="1" onInput={setLeverage} />
+          <Field label="Stop loss" value={stop} placeholder="none" limits={{ above: 0 }} onInput={setStop} />
+          <Field label="Take profit" value={target} placeholder="none" limits={{ above: 0 }} onInput={setTarget} />
+          <Field label="Leverage, 1 to 20" value={leverage} placeholder="1" limits={{ min: 1, max: 20, whole: true }} onInput={setLeverage} />
         </div>
         <small id="estimate">{comesTo || " "}</small>
         <div class="sides">

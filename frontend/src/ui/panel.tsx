@@ -4,23 +4,25 @@ import { useState } from "preact/hooks";
 interface PanelProps {
   title: string;
   id: string;
-  aside?: ComponentChildren;
+  aside?: ComponentChildren; // at the right of the title
+  flush?: boolean; // the content brings its own edges, as a table does
   children: ComponentChildren;
 }
 
-/** A titled section of the desk. */
-export function Panel({ title, id, aside, children }: PanelProps) {
+/** A titled section of a page. */
+export function Panel({ title, id, aside, flush = false, children }: PanelProps) {
   return (
     <section class="panel" id={id} aria-labelledby={`${id}-title`}>
       <header>
         <h2 id={`${id}-title`}>{title}</h2>
         {aside}
       </header>
-      {children}
+      <div class={flush ? "body flush" : "body"}>{children}</div>
     </section>
   );
 }
 
+/** What stands where nothing is yet. */
 export function Empty({ children }: { children: ComponentChildren }) {
   return <p class="empty">{children}</p>;
 }
