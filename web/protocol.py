@@ -1,7 +1,7 @@
 """The protocol's documents, made from the message types: `python -m web.protocol` writes them, a test keeps them.
 
-docs/protocol.md for people, docs/asyncapi.json (AsyncAPI 3) for tools, frontend/src/messages.ts for the dashboard. That is
-also told what docs/settings.md says of each bot setting: frontend/src/meanings.ts.
+docs/protocol.md for people, docs/asyncapi.json (AsyncAPI 3) for tools, frontend/src/messages.ts for the dashboard.
+That is also told what docs/settings.md says of each bot setting: frontend/src/meanings.ts.
 """
 
 import json
