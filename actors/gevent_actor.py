@@ -60,6 +60,7 @@ class Inbox:
         self.conflated = self.dropped = self.handled = 0
         self.waiting = False  # the actor waits for mail: it is not inside a handler
         self.expected = False  # the actor has begun something whose result will be mail: it has not come to rest
+        self.closed = False  # the actor's loop has ended: nothing of it runs any more
         self.arrived = 0.0  # time.monotonic() when the message taken last was put
         self._queue: deque[tuple[Hashable, list[Any], float]] = deque()
         self._latest: dict[Hashable, list[Any]] = {}
@@ -133,7 +134,11 @@ class GeventActor(pykka.ThreadingActor):
         self.greenlet = gevent.spawn(self._actor_loop)
 
     def _actor_loop(self) -> None:
-        """Die with a last word however the loop ends: who is killed between two messages would live on as a zombie."""
+        """Die with a last word however the loop ends: who is killed between two messages would live on as a zombie.
+
+        Only then it counts as ended. Pykka calls an actor dead before its on_failure or on_stop has run: what they wait
+        for may still be under way.
+        """
         try:
             super()._actor_loop()
         except BaseException:  # noqa: BLE001 - whatever it was, this actor is down and only this one
@@ -141,6 +146,9 @@ class GeventActor(pykka.ThreadingActor):
             self._handle_failure(*failure)
             self.on_failure(*failure)
             self._actor_loop_teardown()
+        finally:
+            assert isinstance(self.actor_inbox, Inbox)
+            self.actor_inbox.closed = True
 
     def _handle_receive(self, message: Any) -> Any:
         """Let no BaseException out: Pykka answers one by stopping EVERY actor of the process."""

@@ -1,8 +1,8 @@
 """Supervision in the manner of Erlang/OTP: ordered start, restarts with back-off, hung actors, reverse stop.
 
 What is detected, and how: a failing handler or on_start reports itself (Actor.on_failure); a sweep finds actors that
-are dead without a report and, by a Ping that stays unanswered, those that hang. A hung actor is abandoned, not killed:
-its Peers are revoked, so that nothing it still says is heard.
+have ended without a report and, by a Ping that stays unanswered, those that hang. A hung actor is abandoned, not
+killed: its Peers are revoked, so that nothing it still says is heard. What follows is decided in domain/restarts.py.
 """
 
 import random
@@ -17,6 +17,7 @@ from pykka import ActorDeadError, ActorRef, ActorRegistry
 
 from actors.base import Actor
 from actors.directory import Directory, PeersOf
+from actors.gevent_actor import Inbox
 from domain.errors import QuorumError
 from domain.messages import (
     ActorStarted,
@@ -29,9 +30,10 @@ from domain.messages import (
     TimerFired,
 )
 from domain.ports import Timers
-from domain.restarts import Restart, RestartPolicy, next_restart
+from domain.restarts import Action, Ending, Restart, RestartPolicy, decide, stop_seconds
 
 SWEEP_SECONDS = 0.25
+GREEN = ("running", "starting")  # of a critical child: each has a limit of its own, after which the process ends
 DeathReport = Callable[[str, str, str], None]
 
 
@@ -66,7 +68,9 @@ class StartChildren:
 
 @dataclass(frozen=True, slots=True)
 class StopChildren:
-    """Main -> supervisor (ask). Answered with None once all have stopped, in reverse order."""
+    """Main -> supervisor (ask). Answered with None once all have stopped, in reverse order, or were abandoned."""
+
+    within_seconds: float = 9.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +96,17 @@ class _Child:
     restarts: int = 0
     restarted_ms: tuple[int, ...] = ()  # within the window of the policy
     ping: tuple[float, pykka.Future[Any]] | None = None
+    ending_since: float | None = None  # it takes no more mail, and its last words are not spoken yet
     error: str | None = None
 
 
 def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
+
+
+def _has_ended(ref: ActorRef[Any]) -> bool:
+    """Return whether nothing of the actor runs any more; Pykka calls it dead before its last words."""
+    return isinstance(ref.actor_inbox, Inbox) and ref.actor_inbox.closed
 
 
 class SupervisorActor(Actor):
@@ -142,7 +152,7 @@ class SupervisorActor(Actor):
             case StartChildren():
                 self._on_start_children()
             case StopChildren():
-                self._on_stop_children()
+                self._on_stop_children(message)
             case SendActorStates():
                 return tuple(self._status(child) for child in self._children.values())
             case ActorDied():
@@ -178,32 +188,37 @@ class SupervisorActor(Actor):
         except (pykka.Timeout, ActorDeadError):
             return False
 
-    def _on_stop_children(self) -> None:
+    def _on_stop_children(self, message: StopChildren) -> None:
         self._stopping = True
         self._timers.cancel(self.name, "sweep")
-        for child in reversed(self._children.values()):
-            self._stop_child(child)
+        end = time.monotonic() + message.within_seconds
+        waiting = list(self._children.values())
+        while waiting:
+            spec = waiting[-1].spec
+            reserved = sum(other.spec.shutdown_seconds for other in waiting[:-1] if other.spec.critical)
+            limit = stop_seconds(spec.shutdown_seconds, left=end - time.monotonic(), reserved=reserved)
+            self._stop_child(waiting.pop(), limit)
 
-    def _stop_child(self, child: _Child) -> None:
+    def _stop_child(self, child: _Child, limit_seconds: float) -> None:
         if child.ref is not None and child.ref.is_alive():
             try:
-                child.ref.stop(block=True, timeout=child.spec.shutdown_seconds)
+                child.ref.stop(block=True, timeout=limit_seconds)
             except (pykka.Timeout, ActorDeadError):
-                self.log.warning("%s did not stop within %s s", child.spec.name, child.spec.shutdown_seconds)
+                self.log.warning("%s did not stop within %.3g s", child.spec.name, limit_seconds)
                 self._abandon(child)
         child.state = "stopped"
-        self._directory.unbind(child.spec.name)
+        self._directory_unbind(child)
 
     def _start_child(self, child: _Child) -> None:
         spec = child.spec
         child.peers = PeersOf(self._directory, spec.name)
-        child.state, child.ping = "starting", None
+        child.state, child.ping, child.ending_since = "starting", None, None
         try:
             child.ref = spec.start(peers=child.peers, on_death=self._report_death)
         except Exception as error:  # whatever __init__ raised: the child is down, the others are not
             child.ref = None
             self.log.exception("%s could not be built", spec.name)
-            self._failed(child, f"{type(error).__name__}: {error}")
+            self._failed(child, Ending.FAILED, f"{type(error).__name__}: {error}")
             return
         self._directory.bind(spec.name, child.ref)
         if self._applied is not None:  # it was built with the settings of the desk's start
@@ -235,19 +250,22 @@ class SupervisorActor(Actor):
         child = self._children.get(message.name)
         if child is None or child.ref is None or child.ref.actor_urn != message.urn:
             return
-        self._failed(child, message.error)
+        self._failed(child, Ending.FAILED, message.error)
 
     def _sweep(self) -> None:
         for child in self._children.values():
             if child.state in ("running", "starting"):
                 self._look_at(child)
         critical = (child for child in self._children.values() if child.spec.critical)
-        self._on_sweep(all(child.state == "running" for child in critical))  # the rest may run degraded
+        self._on_sweep(all(child.state in GREEN for child in critical))  # the rest may run degraded
 
     def _look_at(self, child: _Child) -> None:
         ref = child.ref
-        if ref is None or not ref.is_alive():
+        if ref is None or _has_ended(ref):
             self._ended(child)
+            return
+        if not ref.is_alive():
+            self._ending(child)
             return
         try:
             if child.ping is None:
@@ -263,26 +281,27 @@ class SupervisorActor(Actor):
             if time.monotonic() - child.ping[0] > limit:
                 self._unsound(child, f"hangs: no answer for {limit:g} s")
         except ActorDeadError:
-            self._ended(child)
+            self._ending(child)
         except Exception as error:  # noqa: BLE001 - what its handler of Pings raised: it failed, and lives on
             self._unsound(child, f"failed of a Ping, {type(error).__name__}: {error}")
 
     def _ended(self, child: _Child) -> None:
-        """Found dead, without a report of its own: it stopped by itself, or its greenlet was killed."""
-        if child.spec.restart is Restart.TRANSIENT and child.error is None:
-            child.state = "stopped"
-            self._directory_unbind(child)
-            self._announce(child)
-            return
-        self._failed(child, child.error or "found dead")
+        """Found so, without a report of its own: it stopped by itself, or its greenlet was killed."""
+        stopped = child.ref is not None and not child.ref.is_alive()
+        self._failed(child, Ending.STOPPED if stopped else Ending.FAILED, child.error or "found dead")
+
+    def _ending(self, child: _Child) -> None:
+        """Wait for its last words: a write that it began may still be under way."""
+        now = time.monotonic()
+        child.ending_since = child.ending_since or now
+        if now - child.ending_since > child.spec.hang_seconds:
+            self._unsound(child, f"hangs: it failed or stopped and has not ended for {child.spec.hang_seconds:g} s")
 
     def _unsound(self, child: _Child, reason: str) -> None:
-        """It lives, and must not go on: two of the critical one must not exist."""
-        if child.spec.critical:
-            self._give_up(1, f"{child.spec.name} {reason}")
-            return
-        self._abandon(child)
-        self._failed(child, reason)
+        """It may still run, and must not be heard any more."""
+        if not child.spec.critical:
+            self._abandon(child)
+        self._failed(child, Ending.UNSOUND, reason)
 
     def _abandon(self, child: _Child) -> None:
         assert child.ref is not None and child.peers is not None
@@ -290,32 +309,41 @@ class SupervisorActor(Actor):
         child.ref.actor_stopped.set()
         ActorRegistry.unregister(child.ref)
 
-    def _failed(self, child: _Child, error: str) -> None:
+    def _failed(self, child: _Child, ending: Ending, error: str) -> None:
         if self._stopping or child.state in ("restarting", "gave_up", "stopped"):
             return
-        child.error = error
+        decision = decide(
+            ending=ending,
+            restart=child.spec.restart,
+            critical=child.spec.critical,
+            past_ms=child.restarted_ms,
+            now_ms=_monotonic_ms(),
+            policy=self._policy,
+            jitter=self._random.random(),
+        )
+        if decision.action is Action.END_PROCESS and ending is Ending.UNSOUND:
+            self._give_up(1, f"{child.spec.name} {error}")
+            return  # left as it is: the process ends
         self._directory_unbind(child)
-        delay_ms = next_restart(child.restarted_ms, _monotonic_ms(), self._policy, self._random.random())
-        if delay_ms is None:
-            self._gave_up(child)
-            return
-        child.state = "restarting"
-        self.log.error("%s failed: %s. Restart in %d ms", child.spec.name, error, delay_ms)
-        self._timers.after(delay_ms / 1000, self.name, f"restart {child.spec.name}")
+        match decision.action:
+            case Action.LEAVE:
+                child.state = "stopped"
+            case Action.RESTART:
+                child.state, child.error = "restarting", error
+                self.log.error("%s failed: %s. Restart in %d ms", child.spec.name, error, decision.delay_ms)
+                self._timers.after(decision.delay_ms / 1000, self.name, f"restart {child.spec.name}")
+            case _:
+                child.state, child.error = "gave_up", error
+                self.log.error("%s gave up after %d restarts: %s", child.spec.name, child.restarts, error)
         self._announce(child)
+        if decision.action is Action.END_PROCESS:
+            self._give_up(1, f"{child.spec.name} gave up: {error}")
 
     def _directory_unbind(self, child: _Child) -> None:
         if child.peers is not None:
             child.peers.revoked = True
         if self._directory.handle(child.spec.name) is not None:
             self._directory.unbind(child.spec.name)
-
-    def _gave_up(self, child: _Child) -> None:
-        child.state = "gave_up"
-        self.log.error("%s gave up after %d restarts: %s", child.spec.name, child.restarts, child.error)
-        self._announce(child)
-        if child.spec.critical:
-            self._give_up(1, f"{child.spec.name} gave up: {child.error}")
 
     def _restart_if_due(self, key: str) -> None:
         child = self._children.get(key.removeprefix("restart "))
@@ -328,14 +356,14 @@ class SupervisorActor(Actor):
         self._announce(child)
         if child.state == "starting":
             self._look_at(child)
-        for name in child.spec.followed_by:
-            self._restart_follower(self._children[name])
+            for name in child.spec.followed_by:
+                self._restart_follower(self._children[name])
 
     def _restart_follower(self, child: _Child) -> None:
-        """rest_for_one: the child did not fail, so this is no restart of its own."""
-        if child.state != "running":
+        """rest_for_one: it did not fail, so this is no restart of its own. What waits for its own comes then."""
+        if child.state not in ("running", "starting"):
             return
-        self._stop_child(child)
+        self._stop_child(child, child.spec.shutdown_seconds)
         self._start_child(child)
         self._announce(child)
 

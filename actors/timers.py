@@ -5,8 +5,9 @@ from itertools import count
 
 import gevent
 
+from actors.directory import PeersOf
 from domain.messages import TimerFired
-from domain.ports import Clock, Peers
+from domain.ports import Clock, Peers, Timers
 
 
 class GeventTimers:
@@ -92,3 +93,23 @@ class VirtualTimers:
         order = next(self._order)
         self._valid[(name, key)] = order
         heapq.heappush(self._heap, (due_ms, order, name, key, period))
+
+
+class TimersOf:
+    """Timers as one generation of one actor sees them: once it is revoked, it can set and cancel none."""
+
+    def __init__(self, timers: Timers, peers: PeersOf) -> None:
+        self._timers = timers
+        self._peers = peers
+
+    def after(self, seconds: float, name: str, key: str) -> None:
+        if not self._peers.revoked:
+            self._timers.after(seconds, name, key)
+
+    def every(self, seconds: float, name: str, key: str) -> None:
+        if not self._peers.revoked:
+            self._timers.every(seconds, name, key)
+
+    def cancel(self, name: str, key: str) -> None:
+        if not self._peers.revoked:
+            self._timers.cancel(name, key)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from functools import partial
 
 import gevent
+import gevent.event
 import pytest
 
 from actors.base import Actor
-from actors.directory import Directory, Unavailable
+from actors.directory import Directory, PeersOf, Unavailable
 from actors.supervision import (
     ActorDied,
     ChildSpec,
@@ -17,7 +18,7 @@ from actors.supervision import (
     StopChildren,
     SupervisorActor,
 )
-from actors.timers import GeventTimers
+from actors.timers import GeventTimers, TimersOf
 from adapters.clock import SystemClock
 from domain.messages import ActorStarted, LedgerFailed, Ping, ReloadSettings, SettingsApplied
 from domain.restarts import Restart, RestartPolicy
@@ -28,12 +29,25 @@ class Do:
     what: str
 
 
+@dataclass(frozen=True)
+class CrashSlowly:
+    """Fail, with something under way that must end before: as the broker with a write."""
+
+    until: gevent.event.Event
+
+
+@dataclass(frozen=True)
+class HangUntil:
+    until: gevent.event.Event
+
+
 class Child(Actor):
     def __init__(self, *, name, peers, on_death, log, fail_on_start=False, first_job_seconds=0):
         super().__init__(name=name, on_death=on_death)
         self.first_job_seconds = first_job_seconds
         self.peers, self.events, self.fail_on_start = peers, log, fail_on_start
         self.sick = False
+        self.last_words: gevent.event.Event | None = None
 
     def on_start(self):
         if self.fail_on_start:
@@ -45,8 +59,19 @@ class Child(Actor):
     def on_stop(self):
         self.events.append(f"stop {self.name}")
 
+    def on_failure(self, *failure):
+        if self.last_words is not None:
+            self.last_words.wait()
+            self.peers.tell("b", Do("last words"))
+        super().on_failure(*failure)
+
     def on_receive(self, message):
         match message:
+            case CrashSlowly():
+                self.last_words = message.until
+                raise OSError("broken")
+            case HangUntil():
+                message.until.wait()
             case Do(what="crash"):
                 raise OSError("broken")
             case Do(what="leave"):
@@ -84,9 +109,7 @@ class Desk:
             ChildSpec(
                 name=name,
                 start=partial(self._start, name, options.pop("start_with", {})),
-                hang_seconds=0.2,
-                start_seconds=1,
-                **options,
+                **{"hang_seconds": 0.2, "start_seconds": 1, **options},
             )
             for name, options in specs.items()
         )
@@ -302,3 +325,76 @@ def test_a_supervisor_that_fails_ends_the_process(desk):
 
     assert desk.ends[0][0] == 1
     assert desk.ends[0][1].startswith("supervisor failed: TypeError")
+
+
+def test_an_actor_is_not_replaced_before_its_last_words(desk):
+    desk = desk({"a": {"critical": True, "hang_seconds": 60}, "b": {}}).begin()
+    until = gevent.event.Event()
+    desk.directory.tell("a", CrashSlowly(until))
+    desk.sweeps.clear()
+    desk.wait(lambda: len(desk.sweeps) > 2, seconds=60)
+    assert desk.events.count("start a") == 1
+
+    until.set()
+    desk.wait(lambda: desk.states()["a"] == ("running", 1), seconds=60)
+    assert "b got Do(what='last words')" in desk.events
+
+
+@pytest.mark.parametrize("critical", [True, False])
+def test_one_that_does_not_end_hangs(desk, critical):
+    desk = desk({"a": {"critical": critical}, "b": {}}).begin()
+    until = gevent.event.Event()
+    desk.directory.tell("a", CrashSlowly(until))
+    if critical:
+        desk.wait(lambda: desk.ends, seconds=60)
+        assert desk.ends[0] == (1, "a hangs: it failed or stopped and has not ended for 0.2 s")
+        assert desk.events.count("start a") == 1
+    else:
+        desk.wait(lambda: desk.states()["a"] == ("running", 1), seconds=60)
+    until.set()
+    gevent.idle()
+    if not critical:  # else the process ends anyway
+        assert "b got Do(what='last words')" not in desk.events
+
+
+def test_a_transient_child_that_is_killed_is_restarted(desk):
+    desk = desk({"a": {"restart": Restart.TRANSIENT, "hang_seconds": 60}}).begin()
+    desk.directory.ask("a", Do("greenlet"), timeout=30).kill()
+    desk.wait(lambda: desk.states()["a"] == ("running", 1), seconds=60)
+
+
+def test_children_that_hang_leave_a_critical_one_its_time_to_stop(desk):
+    specs = {"a": {"critical": True, "shutdown_seconds": 5.0}, "b": {"shutdown_seconds": 30.0, "hang_seconds": 60}}
+    desk = desk(specs).begin()
+    until = gevent.event.Event()
+    desk.directory.tell("b", HangUntil(until))
+    desk.ref.ask(StopChildren(within_seconds=5.3), timeout=30)
+    until.set()
+
+    assert "stop a" in desk.events
+    assert "stop b" not in desk.events
+    assert {state for state, _ in desk.states().values()} == {"stopped"}
+
+
+def test_a_stopped_generation_is_not_heard(desk):
+    desk = desk({"broker": {"followed_by": ("bot",)}, "bot": {}, "b": {}}).begin()
+    old = desk.directory.handle("bot").ref.proxy().peers.get(timeout=30)
+    desk.directory.tell("broker", Do("crash"))
+    desk.wait(lambda: desk.states()["broker"] == ("running", 1), seconds=60)
+
+    assert old.tell("b", Do("from the past")) is False
+
+
+def test_an_abandoned_generation_sets_and_cancels_no_timer():
+    set_, peers = [], PeersOf(Directory(), "a")
+
+    class Recorded:
+        after = every = cancel = lambda self, *what: set_.append(what)
+
+    timers = TimersOf(Recorded(), peers)
+    for _ in range(2):
+        timers.after(1, "a", "one")
+        timers.every(2, "a", "two")
+        timers.cancel("a", "one")
+        peers.revoked = True
+    assert set_ == [(1, "a", "one"), (2, "a", "two"), ("a", "one")]
