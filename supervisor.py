@@ -4,10 +4,12 @@ from gevent import monkey
 
 monkey.patch_all()  # before any other import: they must all see patched sockets and locks
 
+import faulthandler
 import gc
 
 if __name__ == "__main__":
     gc.disable()  # what a start makes stays; `run` turns it on again
+    faulthandler.enable()  # what ends by a signal leaves its stack: a watchdog's SIGABRT, a fault in C
 
 import argparse
 import importlib
@@ -47,7 +49,7 @@ from actors.supervision import (
     StopChildren,
     SupervisorActor,
 )
-from actors.timers import GeventTimers, VirtualTimers
+from actors.timers import GeventTimers, TimersOf, VirtualTimers
 from actors.virtual_time import VirtualDriver
 from adapters.anchor import AnchorFile
 from adapters.binance import BinanceSource
@@ -56,6 +58,7 @@ from adapters.clock import ScaledClock, SystemClock, VirtualClock
 from adapters.cryptopanic import CryptoPanicSource
 from adapters.feargreed import FearGreedSource
 from adapters.logs import RecentLines, set_up_logging
+from adapters.loop_watch import LoopWatch
 from adapters.mongo import MongoStores
 from adapters.mongod import EmbeddedMongod
 from adapters.openrouter_requests import EndpointRules, is_openrouter
@@ -92,7 +95,9 @@ EXIT_OK, EXIT_FAILED, EXIT_SETTINGS, EXIT_LEDGER = 0, 1, 2, 3
 ANCHOR_SECONDS = 60.0
 ANCHORS = 1440  # of the newest day: compared beside the running desk; `ledger audit` compares all
 ARCHIVE_AHEAD = 2000  # documents that virtual time may be ahead of the database
-STOP_SECONDS = 9.0
+STOP_SECONDS = 9.0  # of everything
+STORES_STOP_SECONDS = 1.5  # of that, kept for what comes after the actors
+BLOCKED_SECONDS = 2.0  # computing for longer without a break is named in the log
 MOST_AHEAD_MS = 1000  # of the journal before the wall clock, without a warning
 
 log = logging.getLogger("supervisor")
@@ -297,6 +302,7 @@ class Desk:
         self._supervisor: ActorRef[Any] | None = None
         self._web: WebServer | None = None
         self._measures = MeasuresKept()
+        self._loop_watch = LoopWatch(limit_seconds=BLOCKED_SECONDS)
 
     @property
     def address(self) -> str:
@@ -328,6 +334,7 @@ class Desk:
         self._spawn(self._audit.run)
         if isinstance(self.outside.timers, VirtualTimers):
             self._spawn(self._drive)
+        self._loop_watch.start()
         self._notifier.ready()
 
     def wait(self) -> tuple[int, str]:
@@ -340,16 +347,18 @@ class Desk:
         """Stop everything, in reverse, within STOP_SECONDS even when the database hangs."""
         end = time.monotonic() + STOP_SECONDS
         self._notifier.stopping()
+        self._loop_watch.stop()
         if self._web is not None:
             self._web.stop()
         gevent.killall(self._greenlets)
         if self._supervisor is not None:
-            self._ask_supervisor(StopChildren(), STOP_SECONDS)
-            self._supervisor.stop(block=True, timeout=1)
+            within = end - STORES_STOP_SECONDS - time.monotonic()
+            self._ask_supervisor(StopChildren(within_seconds=within), within + 0.5)
+            self._supervisor.stop(block=False)
         if outside := getattr(self, "outside", None):
             _stop_outside(outside)
         if stores := getattr(self, "stores", None):
-            gevent.with_timeout(1, self._last_anchor, timeout_value=None)
+            gevent.with_timeout(_share(end), self._last_anchor, timeout_value=None)
             stores.close(timeout_seconds=_share(end))
         if self._mongod is not None:
             self._mongod.stop(grace_seconds=_share(end))
@@ -607,9 +616,10 @@ class Desk:
         if not self.ended.ready():
             self.ended.set((code, reason))
 
-    def _on_sweep(self, healthy: bool) -> None:
+    def _on_sweep(self, healthy: bool, down: tuple[str, ...]) -> None:
         if healthy:
             self._notifier.watchdog()
+        self._notifier.status(f"degraded: {', '.join(down)}" if down else f"all actors run; {self.address}")
 
     def _ask_supervisor(self, message: object, timeout: float) -> Any:
         try:
@@ -737,7 +747,8 @@ def _revealed(secret: SecretStr | None) -> str | None:
 
 def _starter(actor: type[Any], **arguments: Any) -> StartActor:
     def start(*, peers: PeersOf, on_death: DeathReport) -> ActorRef[Any]:
-        started: ActorRef[Any] = actor.start(peers=peers, on_death=on_death, **arguments)
+        own = {key: TimersOf(arguments[key], peers) for key in ("timers", "real_timers") if key in arguments}
+        started: ActorRef[Any] = actor.start(peers=peers, on_death=on_death, **arguments | own)
         return started
 
     return start
@@ -853,10 +864,11 @@ def run(settings: Settings, arguments: argparse.Namespace, logs: RecentLines | N
     )
     code = EXIT_OK
     try:
-        desk.start()
+        _start_unless_stopped(desk)
         gc.freeze()  # else each full collection goes through all modules too, and everything waits for it
         gc.enable()
-        print(f"Quorum {VERSION} is running: {desk.address}", flush=True)  # noqa: T201 - the last line of `make run`
+        if not desk.ended.ready():
+            print(f"Quorum {VERSION} is running: {desk.address}", flush=True)  # noqa: T201 - the last line of `make run`
         code, reason = desk.wait()
         log.info("Stopping: %s", reason)
     except LedgerCorrupt as error:
@@ -868,6 +880,26 @@ def run(settings: Settings, arguments: argparse.Namespace, logs: RecentLines | N
     finally:
         desk.stop()
     return code
+
+
+def _start_unless_stopped(desk: Desk) -> None:
+    """Start the desk; return at once, with a part of it started, when it is told to stop meanwhile."""
+    outcome: gevent.event.AsyncResult[None] = gevent.event.AsyncResult()
+
+    def start() -> None:
+        try:
+            desk.start()
+            outcome.set()
+        except Exception as error:  # noqa: BLE001 - raised again below
+            outcome.set_exception(error)
+
+    starting = gevent.spawn(start)
+    awaited: list[gevent.event.AsyncResult[Any]] = [outcome, desk.ended]
+    gevent.wait(awaited, count=1)
+    if outcome.ready():
+        outcome.get()
+    else:
+        starting.kill(timeout=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -127,10 +127,13 @@ class SupervisorActor(Actor):
         give_up: Callable[[int, str], None],
         reload_settings: Callable[[ReloadSettings], SettingsApplied | None],
         specs_of: Callable[[SettingsApplied], tuple[ChildSpec, ...]] = lambda applied: (),
-        on_sweep: Callable[[bool], None] = lambda healthy: None,
+        on_sweep: Callable[[bool, tuple[str, ...]], None] = lambda healthy, down: None,
         policy: RestartPolicy | None = None,
         seed: int = 0,
     ) -> None:
+        """Args:
+        on_sweep: told at each sweep whether the critical children are at work, and who is not, for people.
+        """
         super().__init__(name="supervisor", on_death=lambda name, urn, error: give_up(1, f"{name} failed: {error}"))
         self._children = {spec.name: _Child(spec) for spec in specs}
         self._directory = directory
@@ -256,8 +259,9 @@ class SupervisorActor(Actor):
         for child in self._children.values():
             if child.state in ("running", "starting"):
                 self._look_at(child)
-        critical = (child for child in self._children.values() if child.spec.critical)
-        self._on_sweep(all(child.state in GREEN for child in critical))  # the rest may run degraded
+        children = self._children.values()
+        healthy = all(child.state in GREEN for child in children if child.spec.critical)  # the rest may run degraded
+        self._on_sweep(healthy, tuple(f"{c.spec.name} {c.state}" for c in children if c.state != "running"))
 
     def _look_at(self, child: _Child) -> None:
         ref = child.ref

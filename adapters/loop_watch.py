@@ -28,9 +28,11 @@ class LoopWatch:
         self._output = output  # a file descriptor
         self._found: deque[tuple[float, str]] = deque(maxlen=10)  # when, which stack; not yet logged
         self._turned = True  # the loop has turned since the last report
+        self._watching = False
 
     def start(self) -> None:
         """Watch from now on. Once per process, in the thread of the loop."""
+        self._watching = True
         hub = gevent.get_hub()
         gevent.config.monitor_thread = True
         gevent.config.print_blocking_reports = False
@@ -42,6 +44,10 @@ class LoopWatch:
         hub.start_periodic_monitoring_thread()
 
     def stop(self) -> None:
+        """Watch no more. May be repeated."""
+        if not self._watching:
+            return
+        self._watching = False
         hub = gevent.get_hub()
         gevent.events.subscribers.remove(self._on_event)
         self._waker.close()

@@ -103,7 +103,7 @@ class Desk:
     """A supervisor over real actors, in real time with short limits."""
 
     def __init__(self, specs, **policy):
-        self.directory, self.events, self.ends, self.sweeps = Directory(), [], [], []
+        self.directory, self.events, self.ends, self.sweeps, self.down = Directory(), [], [], [], []
         self.timers = GeventTimers(peers=self.directory, clock=SystemClock())
         children = tuple(
             ChildSpec(
@@ -119,7 +119,7 @@ class Desk:
             timers=self.timers,
             give_up=lambda code, why: self.ends.append((code, why)),
             reload_settings=lambda message: SettingsApplied(settings=message.request_id, settings_hash="h"),
-            on_sweep=self.sweeps.append,
+            on_sweep=lambda healthy, down: (self.sweeps.append(healthy), self.down.append(down)),
             policy=RestartPolicy(base_ms=10, **policy),
         )
 
@@ -311,6 +311,7 @@ def test_the_desk_is_healthy_while_its_critical_actors_run(desk):
     desk.sweeps.clear()
     desk.wait(lambda: len(desk.sweeps) > 1)
     assert set(desk.sweeps) == {True}
+    assert desk.down[-1] == ("b gave_up",)
 
     desk.directory.tell("a", Do("crash"))
     desk.wait(lambda: False in desk.sweeps)

@@ -61,6 +61,8 @@ class DeskProcess:
         variables: for its environment, e.g. MONGODB_URI.
     """
 
+    program = ROOT / "supervisor.py"
+
     def __init__(self, folder: Path, settings: dict[str, Any], *arguments: str, **variables: str) -> None:
         self.folder = folder
         self.settings = folder / "settings.yaml"
@@ -88,7 +90,7 @@ class DeskProcess:
     def launch(self) -> None:
         """Start it and return at once."""
         assert not self.is_running()
-        command = [sys.executable, str(ROOT / "supervisor.py"), "--settings", str(self.settings), *self.arguments]
+        command = [sys.executable, str(self.program), "--settings", str(self.settings), *self.arguments]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, cwd=self.folder, env=environment(**self._variables), stdout=log, stderr=log
