@@ -1,5 +1,6 @@
 """Prometheus metrics, collected at scrape time from what the supervisor and the sessions say."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -52,6 +53,9 @@ class _Desk:
         return []  # so that registering does not collect before the desk is up
 
     def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "python_allocated_blocks", "Memory blocks that Python holds", value=sys.getallocatedblocks()
+        )
         figures = self._merged(self._figures())
         yield from _of_actors(figures.actors)
         yield from _of_analysts(figures.analysts)
