@@ -186,8 +186,11 @@ def _starve(theatre: Theatre, what: str, left: int, seconds: float) -> Record:
 
 
 def kill_mongod(theatre: Theatre, chance: Random) -> Record:
+    pid, began = theatre.desk.mongod_pid(), time.monotonic()
     theatre.mongod(signal.SIGKILL)
-    return _until_ledger_is_back(theatre)
+    while theatre.desk.mongod_pid() in (None, pid) and time.monotonic() < began + WELL_SECONDS:
+        gevent.sleep(0.02)
+    return {**_until_ledger_is_back(theatre), "seconds": round(time.monotonic() - began, 3)}
 
 
 def freeze_mongod(theatre: Theatre, chance: Random) -> Record:
