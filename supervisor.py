@@ -326,6 +326,7 @@ class Desk:
         self._open_stores(uri)
         self.outside = self._outside(source)
         self._running = self.outside.settings  # as the actors have them
+        self._in_force = self.settings  # the same without the addresses of a simulated world: what the journal names
         if self.outside.endpoint is not None:
             self.outside.endpoint.on_called = self._measures.model_called
         self._start_web()
@@ -653,17 +654,18 @@ class Desk:
         changed = diff(old, new)
         self.settings = new
         joining = () if self.outside.source is Source.RECORDED else _added(self._running, new)
+        self._in_force = _applied(self._in_force, new, joining)
         self._answer_reload(message, changed=changed, live=tuple(f"bots.pairs.{pair}" for pair in joining))
         if not changed:
             return None
         log.info("Settings reloaded: %s", ", ".join(changed))
-        self.directory.tell("broker", self._record_settings(new, changed))
+        self.directory.tell("broker", self._record_settings(self._in_force, changed))
         logging.getLogger().setLevel(new.logging.level)
         self._running = applied = _applied(self._running, new, joining)
         _retune(self.outside, applied)
         if self._web is not None:
             self._web.apply(applied.server)
-        return SettingsApplied(settings=applied, settings_hash=settings_hash(new))
+        return SettingsApplied(settings=applied, settings_hash=settings_hash(self._in_force))
 
     def _answer_reload(
         self,
@@ -676,7 +678,7 @@ class Desk:
         answer = SettingsReloaded(
             changed=changed,
             restart=tuple(path for path in needs_restart(changed) if path not in live),
-            settings_hash=settings_hash(self.settings),
+            settings_hash=settings_hash(self._in_force),
             error=error,
             request_id=message.request_id,
         )
@@ -689,7 +691,7 @@ def _added(running: Settings, new: Settings) -> tuple[str, ...]:
 
 
 def _applied(running: Settings, new: Settings, joining: tuple[str, ...]) -> Settings:
-    """Return `new` with what needs a restart as it is running: addresses, analysts, pairs but those that join."""
+    """Return `new` with what decides but needs a restart as it is running: analysts, pairs but those that join, …"""
     pairs = {pair: new.bots.pairs.get(pair, own) for pair, own in running.bots.pairs.items()}
     pairs |= {pair: new.bots.pairs[pair] for pair in joining}
     analysts = {
@@ -702,7 +704,9 @@ def _applied(running: Settings, new: Settings, joining: tuple[str, ...]) -> Sett
     kept_news = ("cryptopanic_url", "rss", "fear_greed_url")
     return new.model_copy(
         update={
-            "bots": new.bots.model_copy(update={"pairs": pairs}),
+            "bots": new.bots.model_copy(update={"pairs": pairs, "enabled_at_start": running.bots.enabled_at_start}),
+            "analysis": new.analysis.model_copy(update={"enabled_at_start": running.analysis.enabled_at_start}),
+            "paper": new.paper.model_copy(update={"balance_usdt": running.paper.balance_usdt}),
             "analysts": analysts,
             "market": new.market.model_copy(update={key: getattr(running.market, key) for key in kept_market}),
             "news": new.news.model_copy(update={key: getattr(running.news, key) for key in kept_news}),

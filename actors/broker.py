@@ -327,7 +327,7 @@ class BrokerActor(Actor):
         self._exchange = execution.start(
             desk=desk,
             paper=self._paper(self._settings),
-            stale_after_ms=self._settings.market.stale_after_seconds * 1000,
+            stale_after_ms=self._stale_after_ms(),
             now_ms=now_ms,
             balance=None if self._read_only else self._settings.paper.balance_usdt,
             seen=self._records.seen,
@@ -349,7 +349,7 @@ class BrokerActor(Actor):
             self.on_receive(message)
 
     def _paper(self, settings: Settings) -> PaperRules:
-        """Return the exchange's terms; its fees change with the journal, so that each fill can be recomputed."""
+        """Return the exchange's terms; they change with the journal, so that it names the settings of every event."""
         paper = PaperRules(
             taker_fee=settings.paper.taker_fee,
             maker_fee=settings.paper.maker_fee,
@@ -357,7 +357,15 @@ class BrokerActor(Actor):
             fallback_slippage_bps=settings.paper.fallback_slippage_bps,
             has_books=self._has_books,
         )
-        return recorded_settings.with_recorded_fees(paper, self._recorded)
+        return recorded_settings.with_recorded_terms(paper, self._recorded)
+
+    def _stale_after_ms(self) -> int:
+        own = self._settings.market.stale_after_seconds
+        return recorded_settings.recorded_stale_seconds(own, self._recorded) * 1000
+
+    def _apply_terms(self) -> None:
+        self._ex.executor.paper = self._paper(self._settings)
+        self._ex.market.stale_after_ms = self._stale_after_ms()
 
     def _keep(self, message: object) -> None:
         """Keep mail that comes before the journal is read; books and quotes come again."""
@@ -419,14 +427,13 @@ class BrokerActor(Actor):
         if not self._read_only:
             self._ex.record_settings(message, self._clock.now_ms())
             self._recorded = message.values or self._recorded
-            self._ex.executor.paper = self._paper(self._settings)
+            self._apply_terms()
 
     def _on_news_of_the_desk(self, message: object) -> None:
         match message:
             case SettingsApplied(settings=Settings() as settings):
                 self._settings = settings
-                self._ex.executor.paper = self._paper(settings)
-                self._ex.market.stale_after_ms = settings.market.stale_after_seconds * 1000
+                self._apply_terms()
             case ActorStarted(name="market", generation=generation) if generation > 1:
                 self._peers.tell("market", SendMarketState(reply_to=self.name))
                 self._ask_for_missed(self._ex.desk.exposed())

@@ -1,16 +1,18 @@
 """The journal as a file: JSON lines that can be verified offline, or CSV for a spreadsheet."""
 
 import csv
+import itertools
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from domain.recorded_settings import settings_in_force
 from ledger.audit import written_time
 from ledger.canonical import Plain, plain, to_json
 
-EVENT_COLUMNS = ("seq", "_id", "type", "ts", "time", "symbol", "order_id", "trade_id", "reason", "model")
+EVENT_COLUMNS = ("seq", "_id", "type", "ts", "time", "symbol", "order_id", "trade_id", "reason", "model", "settings")
 FILL_COLUMNS = ("side", "quantity", "price", "notional", "fee", "liquidity", "realized_pnl")
 LEG_COLUMNS = ("account", "asset", "amount", "balance")
 _NUMBERS = frozenset((*FILL_COLUMNS[1:5], "realized_pnl", "amount", "balance"))
@@ -33,13 +35,15 @@ def write_json(documents: Iterable[Mapping[str, object]], file: TextIO) -> int:
 def write_csv(documents: Iterable[Mapping[str, object]], file: TextIO) -> int:
     """Write one posting a line (one line for an event without any) and return the number of events.
 
-    The columns of a fill stand only in the first of its lines, so that a column can be summed.
+    The columns of a fill stand only in the first of its lines, so that a column can be summed. `settings` is the hash
+    of the settings that the event was made under.
     """
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow((*EVENT_COLUMNS, *FILL_COLUMNS, *LEG_COLUMNS))
     count = 0
-    for document in documents:
-        writer.writerows(_rows(plain(document)))
+    known, read = itertools.tee(documents)
+    for document, settings_hash in zip(known, settings_in_force(read), strict=True):
+        writer.writerows(_rows(plain(document), settings_hash))
         count += 1
     return count
 
@@ -61,9 +65,10 @@ def output(path: str | None) -> Iterator[TextIO]:
         scratch.unlink(missing_ok=True)
 
 
-def _rows(document: Plain) -> Iterator[list[str]]:
+def _rows(document: Plain, settings_hash: str) -> Iterator[list[str]]:
     ts = document.get("ts")
-    event = document | {"time": written_time(ts if isinstance(ts, int) else None)}
+    time = written_time(ts if isinstance(ts, int) else None)
+    event = document | {"time": time, "settings": settings_hash}
     fill = document.get("fill")
     head = [_cell(name, event.get(name)) for name in EVENT_COLUMNS]
     figures = [_cell(name, fill.get(name) if isinstance(fill, dict) else None) for name in FILL_COLUMNS]

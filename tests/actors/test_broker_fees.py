@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain import execution
 from domain.messages import RecordSettings, SettingsApplied
 from ledger.audit import audit
 from settings import Settings
@@ -57,3 +58,29 @@ def test_a_broker_that_starts_anew_charges_what_the_journal_records(desk):
     buy(desk, 0)
     assert rates(desk) == [Decimal("0.002")]
     assert audit(desk.store.documents).clean
+
+
+def test_latency_slippage_and_staleness_change_with_the_journal_too(desk, monkeypatch):
+    """An event is made by the rules of the newest settings document before it, never by others."""
+    settings = Settings()
+    paper = settings.paper.model_copy(update={"latency_ms": 777, "fallback_slippage_bps": Decimal(77)})
+    market = settings.market.model_copy(update={"stale_after_seconds": 7})
+    values = (
+        ("market.stale_after_seconds", 8),
+        ("paper.fallback_slippage_bps", "88"),
+        ("paper.latency_ms", 888),
+    )
+    exchanges, start = [], execution.start
+    monkeypatch.setattr(execution, "start", lambda **parts: exchanges.append(start(**parts)) or exchanges[-1])
+    desk.broker.stop()
+    desk.start()
+    desk.tell(RecordSettings(settings_hash="h8", changed=(), values=values, submitted_ms=T0))
+    applied = settings.model_copy(update={"paper": paper, "market": market})
+    desk.tell(SettingsApplied(settings=applied, settings_hash="h7"))
+    desk.broker.stop()
+    desk.start()
+    assert len(exchanges) == 2
+    for exchange in exchanges:
+        paper = exchange.executor.paper
+        assert (paper.latency_ms, paper.fallback_slippage_bps) == (888, Decimal(88))
+        assert exchange.market.stale_after_ms == 8000

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.recorded_settings import settings_in_force
 from ledger.canonical import NotCanonical
 from ledger.export import output, write_csv, write_json
 from tests.ledger.session import FINAL_BALANCES, sealed, session
@@ -52,6 +53,19 @@ def test_what_a_client_named_cannot_become_a_formula():
     line = rows(sealed(documents))[4]
     assert line["order_id"] == '\'=cmd|"/c calc"!A1'
     assert line["reason"] == "'-1+1"
+
+
+def test_each_event_names_the_settings_it_was_made_under():
+    documents = session()
+    (place,) = [number for number, each in enumerate(documents) if each["type"] == "settings"]
+    expected = [*[""] * place, *["a" * 64] * (len(documents) - place)]
+    assert list(settings_in_force(documents)) == expected
+    named = {int(line["seq"]): line["settings"] for line in rows(documents)}
+    assert [named[seq] for seq in sorted(named)] == expected
+
+
+def test_a_settings_document_that_says_nothing_is_exported_all_the_same():
+    assert list(settings_in_force([{"type": "settings"}, {"type": "settings", "settings": {}}, {}])) == ["", "", ""]
 
 
 def test_a_float_is_not_exported():

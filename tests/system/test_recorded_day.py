@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from domain.gates import GATES
+from domain.recorded_settings import settings_in_force
 from tests.system.journal import Document, fills
 from tests.system.recordings import write_recording
 from tests.system.virtual_desk import Played, play
@@ -106,20 +107,38 @@ def test_every_reload_is_answered_and_journaled_in_order(twice: tuple[Played, Pl
     assert [entry["seq"] for entry in reloaded.journal] == list(range(1, len(reloaded.journal) + 1))
 
 
-def test_the_journal_names_the_settings_of_every_decision_and_event(twice: tuple[Played, Played]) -> None:
-    """An event's settings are those of the newest settings document before it; a decision names its own."""
+def test_the_journal_names_the_settings_of_every_event_and_decision(twice: tuple[Played, Played]) -> None:
+    """Compared with what broker and bots had in memory at the moment, by a mark that each reload makes another."""
     _, reloaded = twice
-    known = [(entry["ts"], entry["settings"]["hash"]) for entry in reloaded.journal if entry["type"] == "settings"]
+    marks = {
+        entry["settings"]["hash"]: dict((each["key"], each["value"]) for each in entry["settings"]["values"])
+        for entry in reloaded.journal
+        if entry["type"] == "settings"
+    }
+    named: dict[int, str] = {}
+    for entry, settings_hash in zip(reloaded.journal, settings_in_force(reloaded.journal), strict=True):
+        named[entry["seq"]] = settings_hash
+        if entry["type"] == "settings":
+            assert settings_hash == entry["settings"]["hash"]
+        elif entry["type"] == "deposit":
+            assert (entry["seq"], settings_hash) == (1, "")
+        else:
+            assert reloaded.had.at_seq[entry["seq"]] == marks[settings_hash]["paper.latency_ms"]
+    events = [entry for entry in reloaded.journal if entry["type"] not in ("settings", "deposit")]
+    assert len({named[entry["seq"]] for entry in events}) > 10
     for each in reloaded.decisions:
-        before = [name for ts, name in known if ts < each["ts"]][-1:]
-        within = [name for ts, name in known if ts == each["ts"]]  # reloads of that very minute
-        assert each["settings_hash"] in before + within
+        mark = marks[each["settings_hash"]]["bots.defaults.approval_wait_secs"]
+        assert reloaded.had.at_decision[each["_id"]] == mark
+    assert len({each["settings_hash"] for each in reloaded.decisions}) >= RELOADS // A_MINUTE
+
+
+def test_no_order_is_older_than_the_settings_it_was_decided_by(twice: tuple[Played, Played]) -> None:
+    _, reloaded = twice
     decided = {each["order_id"]: each["settings_hash"] for each in reloaded.decisions if each.get("order_id")}
     in_force: set[str] = set()
-    for entry in reloaded.journal:
-        if entry["type"] == "settings":
-            in_force.add(entry["settings"]["hash"])
-        elif (order_id := entry.get("order_id")) in decided:
+    for entry, settings_hash in zip(reloaded.journal, settings_in_force(reloaded.journal), strict=True):
+        in_force.add(settings_hash)
+        if (order_id := entry.get("order_id")) in decided:
             assert decided[order_id] in in_force
     assert len(decided) >= 5
 

@@ -36,11 +36,12 @@ def test_sighup_applies_a_valid_file_and_leaves_everything_alone_on_an_invalid_o
 
     settings["bots"]["pairs"]["ADAUSDT"] = {}
     del settings["bots"]["pairs"]["SOLUSDT"]
+    settings["paper"] = {"balance_usdt": 5}
     desk.write_settings(settings)
     desk.send_signal(signal.SIGHUP)
     told = session.wait("settings_reloaded", lambda frame: "changed" in frame["data"], seconds=60)["data"]
-    assert told["changed"] == ["bots.pairs.ADAUSDT", "bots.pairs.SOLUSDT"]
-    assert told["restart_required"] == ["bots.pairs.SOLUSDT"]  # it may have a position
+    assert told["changed"] == ["bots.pairs.ADAUSDT", "bots.pairs.SOLUSDT", "paper.balance_usdt"]
+    assert told["restart_required"] == ["bots.pairs.SOLUSDT", "paper.balance_usdt"]  # the pair may have a position
     for pair in ("ADAUSDT", "SOLUSDT"):
         session.wait("price_update", lambda frame, pair=pair: _is_priced(frame["data"], pair), seconds=60)
     until(lambda: _runs(session.ask("get_health"), "bot-ADAUSDT"), what="the new pair's bot")
@@ -61,7 +62,13 @@ def test_sighup_applies_a_valid_file_and_leaves_everything_alone_on_an_invalid_o
     recorded = [entry for entry in read_journal(mongodb_uri, "reload_sim") if entry["type"] == "settings"]
     assert len(recorded) == 3
     assert told["hash"] in str(recorded[-1])
+    balances = [dict(map(_key_value, entry["settings"]["values"]))["paper.balance_usdt"] for entry in recorded]
+    assert balances[-1] == balances[0] != "5"  # what needs a restart is not in force, and not recorded as if it were
     assert desk.terminate()[0] == 0
+
+
+def _key_value(entry: dict[str, Any]) -> tuple[str, Any]:
+    return entry["key"], entry["value"]
 
 
 def _is_priced(update: dict[str, Any], pair: str) -> bool:
