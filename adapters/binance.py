@@ -218,8 +218,10 @@ class BinanceSource:
         self._run.connected = True
         self._join()  # what came to be followed meanwhile
         while True:
+            if not self._run.feeds:
+                self._say(MarketState.UNREACHABLE, f"{self._rest.url} lists none of {', '.join(self._pairs)}")
             gevent.sleep(RULES_SECONDS)
-            self._insist(self._load_rules, None)
+            self._join()  # reads the rules anew; a pair may be listed by now
 
     def _load_feeds(self, state: MarketState | None) -> tuple[PairFeed, ...]:
         """Fetch rules, history and statistics of the pairs that have no feed yet; return their feeds."""
@@ -355,7 +357,8 @@ class BinanceSource:
             monotonic=self._monotonic,
         )
         self._run.groups.append(group)
-        self._say(MarketState.CONNECTING, f"connecting to {group.streams.url}")
+        if not any(other.flowing for other in self._run.groups):
+            self._say(MarketState.CONNECTING, f"connecting to {group.streams.url}")
         group.streams.start()
 
     # --- streams ----------------------------------------------------------------------------------------------------

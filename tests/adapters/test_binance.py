@@ -312,9 +312,25 @@ def test_more_pairs_than_a_connection_carries_get_another(peers, world: World, m
         made.source.follow((*PAIRS, "SOLUSDT"))
         eventually(lambda: made.trade_ids("SOLUSDT"))
         assert len(world.streams._sessions) == 2
+        eventually(lambda: made.states()[-1] is MarketState.LIVE)
+        assert made.states().count(MarketState.CONNECTING) == 1  # the prices of the others went on
         made.source.follow(PAIRS)
         eventually(lambda: len(world.streams._sessions) == 1)
         eventually(lambda: made.states()[-1] is MarketState.LIVE)
+
+
+def test_pairs_that_the_exchange_does_not_list_are_named_and_looked_for_again(peers, world: World, monkeypatch):
+    monkeypatch.setattr(binance, "RULES_SECONDS", 0.05)
+    made = Connection(peers, rest=(world.rest_url,), streams=(world.stream_url,), pairs=("NOSUCHUSDT",))
+    made.source.start()
+    try:
+        eventually(lambda: made.states()[-1:] == [MarketState.UNREACHABLE])
+        assert made.told(SourceStatusChanged)[-1].message == f"{world.rest_url} lists none of NOSUCHUSDT"
+        made.source._pairs = PAIRS  # as if it listed them now
+        eventually(lambda: made.states()[-1] is MarketState.LIVE)
+        assert set(made.source._run.feeds) == set(PAIRS)
+    finally:
+        made.source.stop()
 
 
 def test_an_interval_that_the_exchange_does_not_send_is_built_from_minutes(peers, world: World):
