@@ -120,8 +120,10 @@ class HubActor(Actor):
                 self._on_ticker_changed(message)
             case messages.CandleChanged() | messages.CandleClosed():
                 self._on_candle(message)
-            case messages.BookChanged() | messages.RulesChanged():
-                pass  # prices are quoted, and the broker knows the filters
+            case messages.BookChanged():
+                self._state.books[message.pair] = message.book
+            case messages.RulesChanged():
+                self._state.rules.update((rules.pair, rules) for rules in message.rules)
             case messages.AccountChanged():
                 self._on_account_changed(message)
             case messages.AccountInOrder():

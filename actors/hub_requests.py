@@ -273,6 +273,8 @@ class RequestDesk:
                 self.reply(asked, "crypto_data_response", state.crypto(symbol))
             case requests.GetCandles():
                 self._candles(asked, request)
+            case requests.GetOrderBook(symbol=symbol, limit=limit):
+                self.reply(asked, "order_book_response", state.order_book(symbol, limit))
             case requests.GetBotStatus():
                 self.reply(asked, "bot_status_response", state.bot_status(now))
             case requests.GetBotConfig(symbol=symbol):

@@ -9,7 +9,7 @@ from actors import bot_config
 from actors.background_audit import Audited
 from domain import account_views, analysis_views, market_views
 from domain.analysis import AnalystStatus, Decision, Features, Signal
-from domain.market import MarketState, Quote, Source, Ticker
+from domain.market import MarketState, OrderBook, Quote, Source, SymbolRules, Ticker
 from domain.messages import ActorStatusChanged, LedgerAdvanced, MarketStatusChanged, RecentTrades, TradeProposed
 from domain.money import ZERO
 from domain.news import FearGreed, NewsItem, NewsSourceStatus
@@ -39,6 +39,7 @@ from domain.views import (
     LedgerView,
     MarketStatusView,
     NewsDataView,
+    OrderBookView,
     PendingTradeView,
     PositionsView,
     PositionViews,
@@ -78,6 +79,8 @@ class HubState:
     version: str
     quotes: dict[str, Quote] = field(default_factory=dict)
     tickers: dict[str, Ticker] = field(default_factory=dict)
+    books: dict[str, OrderBook] = field(default_factory=dict)
+    rules: dict[str, SymbolRules] = field(default_factory=dict)
     market: MarketStatusChanged | None = None
     stale: set[str] = field(default_factory=set)
     account: Account | None = None
@@ -175,6 +178,19 @@ class HubState:
     def prices(self) -> dict[str, PriceView]:
         found = ((pair, self.price(pair)) for pair in self.pairs)
         return {pair: view for pair, view in found if view is not None}
+
+    def order_book(self, pair: str, levels: int) -> OrderBookView:
+        paper = self.settings.paper
+        return market_views.order_book_view(
+            pair,
+            self.books.get(pair),
+            self.rules.get(pair),
+            levels=levels,
+            taker_fee=paper.taker_fee,
+            maker_fee=paper.maker_fee,
+            latency_ms=paper.latency_ms,
+            fallback_slippage_bps=paper.fallback_slippage_bps,
+        )
 
     def crypto(self, pair: str | None = None) -> dict[str, CryptoView]:
         chosen = self.pairs if pair is None else (pair,)
@@ -375,6 +391,7 @@ class HubState:
             market_status=self.market_status(),
             balances=self.balances(),
             pending_trades=self.pending_trades(now_ms),
+            intervals=tuple(self.settings.market.intervals),
         )
 
 

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from domain.market import Candle, MarketState, Quote, Ticker
-from domain.views import ABSENT, CandleRow, CryptoView, MarketStatusView, PriceView, iso, seconds
+from domain.market import Candle, MarketState, OrderBook, Quote, SymbolRules, Ticker
+from domain.views import ABSENT, CandleRow, CryptoView, MarketStatusView, OrderBookView, PriceView, iso, seconds
 
 _ZERO = Decimal(0)
 
@@ -61,6 +61,35 @@ def crypto_view(quote: Quote, ticker: Ticker | None) -> CryptoView:
         price_change_percentage_24h=ticker.change_percent if ticker else _ZERO,
         circulating_supply=0,
         last_updated=iso(quote.event_ms),
+    )
+
+
+def order_book_view(
+    pair: str,
+    book: OrderBook | None,
+    rules: SymbolRules | None,
+    *,
+    levels: int,
+    taker_fee: Decimal,
+    maker_fee: Decimal,
+    latency_ms: int,
+    fallback_slippage_bps: Decimal,
+) -> OrderBookView:
+    """Return the best `levels` of each side of a book, where one is known, with the terms of the paper exchange."""
+    return OrderBookView(
+        symbol=pair,
+        bids=book.bids[:levels] if book else (),
+        asks=book.asks[:levels] if book else (),
+        timestamp=book.received_ms if book else None,
+        time=iso(book.received_ms) if book else None,
+        taker_fee=taker_fee,
+        maker_fee=maker_fee,
+        latency_ms=latency_ms,
+        fallback_slippage_bps=fallback_slippage_bps,
+        tick_size=rules.tick_size if rules else None,
+        step_size=rules.step_size if rules else None,
+        min_quantity=rules.min_quantity if rules else None,
+        min_notional=rules.min_notional if rules else None,
     )
 
 

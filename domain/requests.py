@@ -47,6 +47,14 @@ class GetCandles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetOrderBook:
+    """The newest order book of one pair and the terms on which an order would be filled."""
+
+    symbol: str
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteTrade:
     """A manual order (`execute_trade` and `paper_trade`). Exactly one of `amount` and `value_usdt` is given."""
 
@@ -269,6 +277,7 @@ Request = (
     | GetTradeHistory
     | GetCryptoData
     | GetCandles
+    | GetOrderBook
     | ExecuteTrade
     | CancelOrder
     | GetOrders
@@ -307,6 +316,7 @@ KINDS: dict[str, type[Request]] = {
     "get_trade_history": GetTradeHistory,
     "get_crypto_data": GetCryptoData,
     "get_candles": GetCandles,
+    "get_order_book": GetOrderBook,
     "execute_trade": ExecuteTrade,
     "paper_trade": ExecuteTrade,
     "cancel_order": CancelOrder,

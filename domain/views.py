@@ -91,6 +91,28 @@ class CandleView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderBookView:
+    """`order_book_response`: best levels first, (price, quantity in base) each, and the terms of the paper exchange.
+
+    Without a known book there are no levels, and fills slip by `fallback_slippage_bps`. A limit of 0 is none.
+    """
+
+    symbol: str
+    bids: tuple[tuple[Decimal, Decimal], ...]
+    asks: tuple[tuple[Decimal, Decimal], ...]
+    timestamp: int | None  # ms, when the book was received
+    time: str | None
+    taker_fee: Decimal  # fraction of the value
+    maker_fee: Decimal
+    latency_ms: int  # from the order to the exchange
+    fallback_slippage_bps: Decimal
+    tick_size: Decimal | None  # step of prices; None until the exchange has said it
+    step_size: Decimal | None  # step of quantities, base
+    min_quantity: Decimal | None
+    min_notional: Decimal | None  # quote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandlesView:
     """`candles_response`."""
 
@@ -934,6 +956,7 @@ class InitialView:
     market_status: MarketStatusView | None = None
     balances: BalanceView | None = None
     pending_trades: tuple[PendingTradeView, ...] = field(default=())
+    intervals: tuple[str, ...] = field(default=())  # of the candle series that are kept
 
 
 TOPICS = (

@@ -318,6 +318,11 @@ SHAPES: dict[str, Shape] = {
         ),
         ("candles_response",),
     ),
+    "get_order_book": Shape(
+        requests.GetOrderBook,
+        (_ONE_SYMBOL, Field("limit", rules.whole(1, 20), default=20)),
+        ("order_book_response",),
+    ),
     "execute_trade": _ORDER,
     "paper_trade": _ORDER,
     "cancel_order": Shape(

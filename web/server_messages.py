@@ -51,6 +51,7 @@ SERVER_MESSAGES: dict[str, ServerMessage] = {
     "trade_history_response": ServerMessage(views.TradesView, ASKED),
     "crypto_data_response": ServerMessage(Mapping[str, views.CryptoView], ASKED),
     "candles_response": ServerMessage(views.CandlesView, ASKED),
+    "order_book_response": ServerMessage(views.OrderBookView, ASKED),
     "orders_response": ServerMessage(views.OrdersView, ASKED),
     "order_accepted": ServerMessage(views.OneOrderView, "an order rests; the answer to the command"),
     "order_cancelled": ServerMessage(views.OneOrderView, SWITCHED),

@@ -349,6 +349,7 @@ export interface InitialView {
   market_status: MarketStatusView | null;
   balances: BalanceView | null;
   pending_trades: PendingTradeView[];
+  intervals: string[]; // of the candle series that are kept
 }
 
 /** `ai_insights`. */
@@ -491,6 +492,23 @@ export interface OpportunityView {
   time: string;
   wait_until?: string;
   gate?: string;
+}
+
+/** `order_book_response`: best levels first, (price, quantity in base) each, and the terms of the paper exchange.  Without a known book there are no levels, and fills slip by `fallback_slippage_bps`. A limit of 0 is none. */
+export interface OrderBookView {
+  symbol: string;
+  bids: [number, number][];
+  asks: [number, number][];
+  timestamp: number | null; // ms, when the book was received
+  time: string | null;
+  taker_fee: number; // fraction of the value
+  maker_fee: number;
+  latency_ms: number; // from the order to the exchange
+  fallback_slippage_bps: number;
+  tick_size: number | null; // step of prices; None until the exchange has said it
+  step_size: number | null; // step of quantities, base
+  min_quantity: number | null;
+  min_notional: number | null; // quote
 }
 
 /** One order as the exchange holds it. */
@@ -824,6 +842,7 @@ export interface ServerData {
   trade_history_response: TradesView;
   crypto_data_response: Record<string, CryptoView>;
   candles_response: CandlesView;
+  order_book_response: OrderBookView;
   orders_response: OrdersView;
   order_accepted: OneOrderView;
   order_cancelled: OneOrderView;
@@ -861,6 +880,7 @@ export type ClientKind =
   | "get_trade_history"
   | "get_crypto_data"
   | "get_candles"
+  | "get_order_book"
   | "execute_trade"
   | "paper_trade"
   | "cancel_order"
@@ -909,6 +929,12 @@ export interface GetCryptoData {
 export interface GetCandles {
   symbol: string;
   interval: string;
+  limit?: number | string | null | undefined;
+}
+
+/** The newest order book of one pair and the terms on which an order would be filled. */
+export interface GetOrderBook {
+  symbol: string;
   limit?: number | string | null | undefined;
 }
 
@@ -1042,6 +1068,7 @@ export interface ClientFields {
   get_trade_history: GetTradeHistory;
   get_crypto_data: GetCryptoData;
   get_candles: GetCandles;
+  get_order_book: GetOrderBook;
   execute_trade: ExecuteTrade | { trade_data: ExecuteTrade };
   paper_trade: ExecuteTrade | { trade_data: ExecuteTrade };
   cancel_order: CancelOrder;

@@ -12,7 +12,7 @@ from domain.analysis import Abstention, Action, Outcome
 from domain.decision_documents import decision_document
 from domain.documents import trade_part
 from domain.errors import LedgerUnavailable
-from domain.market import Candle, MarketState, Source
+from domain.market import Candle, MarketState, OrderBook, Source
 from domain.news import FearGreed, NewsItem, NewsSourceStatus
 from domain.ports import LogLine
 from domain.trading import Direction, OrderSource, OrderStatus, OrderType, Reason, Refusal, Side
@@ -36,6 +36,7 @@ from tests.actors.hub_world import (
     ticker,
     trade,
 )
+from tests.bots import SYMBOL
 
 BTC = "BTCUSDT"
 
@@ -848,6 +849,25 @@ def test_a_candle_history_comes_from_the_market(world):
     assert [row[0] for row in world.one("candles_response", "s1").data.candles] == [60_000, 120_000]
 
 
+def test_the_newest_order_book_is_shown_with_the_terms_of_a_fill(world):
+    levels = tuple((D(100 + step), D(step)) for step in range(1, 21))
+    older = OrderBook(update_id=1, received_ms=1000, bids=((D(99), D(1)),), asks=levels[:1])
+    newer = OrderBook(update_id=2, received_ms=2000, bids=((D(100), D(2)),), asks=levels)
+    world.send(messages.BookChanged(pair=BTC, book=older), messages.BookChanged(pair=BTC, book=newer))
+    world.send(messages.RulesChanged(rules=(SYMBOL,)))
+    world.ask(requests.GetOrderBook(symbol=BTC, limit=2))
+    told = world.one("order_book_response", "s1").data
+    assert (told.bids, told.asks, told.timestamp) == (((D(100), D(2)),), levels[:2], 2000)
+    assert (told.taker_fee, told.latency_ms, told.min_notional) == (D("0.001"), 100, SYMBOL.min_notional)
+
+
+def test_where_no_order_book_is_known_the_terms_are_shown_alone(world):
+    world.ask(requests.GetOrderBook(symbol=BTC))
+    told = world.one("order_book_response", "s1").data
+    assert (told.bids, told.asks, told.timestamp, told.tick_size) == ((), (), None, None)
+    assert told.fallback_slippage_bps == 5
+
+
 def test_an_interval_that_is_not_kept_is_refused(world):
     world.ask(requests.GetCandles(symbol=BTC, interval="5m"))
     told = world.one("error", "s1")
@@ -1267,6 +1287,7 @@ def test_statistics_come_from_what_was_closed_and_from_equity(world, peers):
 READS = {
     "get_candles": requests.GetCandles(symbol=BTC, interval="1m"),
     "get_ai_analysis": requests.GetAiAnalysis(symbol=BTC),
+    "get_order_book": requests.GetOrderBook(symbol=BTC),
 }
 
 

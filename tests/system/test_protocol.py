@@ -81,6 +81,12 @@ QUESTIONS: list[tuple[str, dict[str, Any], str, set[str]]] = [
     ("get_trade_history", {"limit": 5, "symbol": "btcusdt"}, "trade_history_response", {"trades"}),
     ("get_crypto_data", {}, "crypto_data_response", set(PAIRS)),
     ("get_candles", {"symbol": "ETHUSDT", "interval": "1m"}, "candles_response", {"symbol", "interval", "candles"}),
+    (
+        "get_order_book",
+        {"symbol": "ETHUSDT", "limit": 5},
+        "order_book_response",
+        {"bids", "asks", "taker_fee", "tick_size"},
+    ),
     ("get_orders", {}, "orders_response", {"orders"}),
     ("get_bot_status", {}, "bot_status_response", {"enabled", "active_trades", "pair_status", "win_rate", "config"}),
     ("get_bot_config", {"symbol": "BTCUSDT"}, "bot_config_response", {"config", "symbol"}),

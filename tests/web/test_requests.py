@@ -39,6 +39,7 @@ def refusal(kind, **fields):
         ("get_trade_history", {"limit": 50, "symbol": None}, requests.GetTradeHistory()),
         ("get_crypto_data", {"symbol": None}, requests.GetCryptoData()),
         ("get_candles", {**BTC, "interval": "1m"}, requests.GetCandles(symbol="BTCUSDT", interval="1m", limit=500)),
+        ("get_order_book", {"symbol": "btcusdt"}, requests.GetOrderBook(symbol="BTCUSDT", limit=20)),
         ("cancel_order", {"order_id": "manual:1:2"}, requests.CancelOrder(order_id="manual:1:2")),
         ("get_orders", {}, requests.GetOrders()),
         ("close_position", BTC, requests.ClosePosition(symbol="BTCUSDT", fraction=Decimal(1))),

@@ -295,6 +295,7 @@ MINIMAL = {
     "accept_trade": {"symbol": "BTCUSDT"},
     "reject_trade": {"symbol": "BTCUSDT"},
     "get_candles": {"symbol": "BTCUSDT", "interval": "1m"},
+    "get_order_book": {"symbol": "BTCUSDT"},
     "get_ai_analysis": {"symbol": "BTCUSDT"},
 }
 
