@@ -68,7 +68,7 @@ def test_the_first_frame_is_the_whole_snapshot(client: Client) -> None:
     assert set(data["price_cache"]) == set(data["crypto_data"]) == set(PAIRS)
     assert data["source"]["kind"] == "simulated" and "not real" in data["source"]["banner"]
     assert data["market_status"]["state"] == "live"
-    assert set(data["server"]) == {"version", "time", "settings_hash"}
+    assert set(data["server"]) == {"version", "time", "settings_hash", "role"}
     assert re.fullmatch("[0-9a-f]{64}", data["ledger"]["hash"])
     assert data["bot_status"]["enabled"] is False
     assert len(data["news"]) <= 20 and data["news"]
