@@ -162,7 +162,12 @@ class Announcer:
     # --- bots --------------------------------------------------------------------------------------------------------
 
     def bot_trade(self, message: OrderFilled) -> None:
-        """Tell what a bot opened or what became of its position, in both forms and in the log."""
+        """Tell what a bot opened or what became of its position, in both forms and in the log.
+
+        Before the bots' control is known there is nobody to tell: sessions are welcomed with what contains it.
+        """
+        if self._state.control is None:
+            return
         if message.closed is not None:
             self._bot_closed(message.trade, message.closed)
         else:

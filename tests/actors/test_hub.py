@@ -748,6 +748,15 @@ def test_a_bot_exit_is_told_with_its_record(world):
     assert (log.level, log.profit, log.timestamp) == ("success", D("8.71"), NOW + 4)
 
 
+def test_a_bot_exit_in_catch_up_before_the_hub_knows_the_bots_state_waits_for_the_snapshot(fresh):
+    stop = order("take_profit:BTCUSDT:2", side=Side.SELL, reduce_only=True, source=OrderSource.EXCHANGE)
+    sold = trade(4, stop.order_id, side=Side.SELL, source=OrderSource.EXCHANGE, reason=Reason.TAKE_PROFIT)
+    fresh.join().send(filled(4, order_=stop, trade_=sold, closed_=closed(4, source=OrderSource.BOT)))
+    assert not [kind for kind in fresh.kinds() if kind.startswith("bot_trade")]
+    fresh.begin(seq=4)
+    assert "initial_data>s1" in fresh.kinds()
+
+
 def test_closing_a_bot_position_by_hand_is_told_in_both_forms(world):
     world.ask(requests.ClosePosition(symbol=BTC))
     key = world.command("broker", messages.ClosePosition).order_id
