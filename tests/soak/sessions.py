@@ -1,8 +1,9 @@
 """A hundred sessions with a desk, in a process of their own, under one selector.
 
-`python -m tests.soak.sessions ADDRESS COUNT` prints one JSON line of counts every ten seconds until it is terminated.
-Most sessions read all that comes; some read slower than it comes, some leave after a while and join anew, some send
-orders and questions and measure how long the answers take. One that the desk closes, joins again.
+`python -m tests.soak.sessions ADDRESS COUNT [HURRY]` prints one JSON line of counts every ten seconds until it is
+terminated. Most sessions read all that comes; some read slower than it comes, some leave after a while and join anew,
+some send orders and questions and measure how long the answers take: for the first HURRY seconds they open and close
+positions as fast as they are answered. One that the desk closes, joins again.
 """
 
 import itertools
@@ -62,6 +63,7 @@ class Session:
         self._shaken = False
         self._asked: dict[str, float] = {}
         self._prices: dict[str, float] = {}
+        self._hurries = False
         self._numbers = itertools.count(1)
         self._random = random.Random(number)
         self.leaves = now + self._random.uniform(*STAY_SECONDS) if kind == "passes" else float("inf")
@@ -135,23 +137,29 @@ class Session:
         asked = self._asked.pop(str(frame.get("request_id")), None)
         if asked is not None:
             self._counts.answers.append(time.monotonic() - asked)
+            if self._hurries:
+                self.due = 0.0
             self._counts.of["refusals"] += frame["type"] == "error"
 
-    def ask(self, now: float) -> None:
+    def ask(self, now: float, *, hurry: bool) -> None:
         """Send the next of the messages that it sends in turn."""
         self.due = now + ASK_SECONDS * self._random.uniform(0.5, 1.5)
-        number, symbol = next(self._numbers), self._random.choice(PAIRS)
+        self._hurries = hurry
+        number = next(self._numbers)
+        symbol = PAIRS[self.number % len(PAIRS)] if hurry else self._random.choice(PAIRS)
         buy = {"symbol": symbol, "direction": self._random.choice(("buy", "sell")), "value_usdt": ORDER_USDT}
         price = f"{self._prices.get(symbol, 1.0) * FAR:.2f}"
         rests = {"symbol": symbol, "direction": "buy", "order_type": "limit", "price": price, "value_usdt": ORDER_USDT}
-        message = (
+        close = {"type": "close_position", "symbol": symbol}
+        messages: tuple[dict[str, object], ...] = (
             {"type": "execute_trade", "trade_data": buy},
             {"type": "get_trade_history", "limit": 50},
-            {"type": "close_position", "symbol": symbol, "fraction": 0.2},
+            {**close, "fraction": 0.2},
             {"type": "get_candles", "symbol": symbol, "interval": "1m"},
             {"type": "execute_trade", "trade_data": rests},
             {"type": "get_positions"},
-        )[number % 6]
+        )
+        message = (messages[0], close)[number % 2] if hurry else messages[number % 6]
         request_id = f"soak-{self.number}-{number}"
         self._asked[request_id] = now
         self.send(TEXT, json.dumps({**message, "request_id": request_id}).encode())
@@ -167,7 +175,7 @@ class Session:
 class Sessions:
     """All of them, kept at their number."""
 
-    def __init__(self, address: str, count: int) -> None:
+    def __init__(self, address: str, count: int, hurry_seconds: float) -> None:
         where = urlsplit(address)
         self._host, self._port = where.hostname or "127.0.0.1", where.port or 80
         self._kinds = ["sends"] * (count // 25) + ["slow"] * (count // 12) + ["passes"] * (count // 12)
@@ -175,6 +183,7 @@ class Sessions:
         self._selector = selectors.DefaultSelector()
         self._sessions: dict[int, Session] = {}
         self._counts = Counts()
+        self._calm = time.monotonic() + hurry_seconds
 
     def run(self) -> None:
         report = time.monotonic() + REPORT_SECONDS
@@ -210,7 +219,7 @@ class Sessions:
                 session.send(CLOSE, b"\x03\xe8")
                 self._leave(session)
             elif session.due <= now and session.kind == "sends":
-                session.ask(now)
+                session.ask(now, hurry=now < self._calm)
             elif session.due <= now and session.kind == "slow":
                 session.due = now + SLOW_SECONDS
                 if not session.read(SLOW_BYTES[session.number % 2]):
@@ -225,4 +234,4 @@ class Sessions:
 
 
 if __name__ == "__main__":
-    Sessions(sys.argv[1], int(sys.argv[2])).run()
+    Sessions(sys.argv[1], int(sys.argv[2]), float([*sys.argv, 0][3])).run()
