@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from adapters import binance_wire as wire
-from adapters.recording_files import Faults, find_files, read_candles, read_quotes, read_trades
+from adapters.recording_files import EXCHANGE_RULES, Faults, find_files, read_candles, read_quotes, read_trades
 from adapters.recording_streams import StreamRecording
 from domain.candles import CandleAggregator, CandleBuilder, DayStatistics
 from domain.errors import SettingsError
@@ -310,6 +310,13 @@ class _Builder:
 def utc_text(ms: int) -> str:
     """Return a time as people read it, e.g. 2026-03-23 12:09 UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def recorded_rules(path: Path, pairs: tuple[str, ...]) -> tuple[SymbolRules, ...]:
+    """Return the filters of `pairs` from the exchangeInfo files in a folder, or beside a file; of some, or of none."""
+    folder = path if path.is_dir() else path.parent
+    files = sorted(file for file in folder.iterdir() if EXCHANGE_RULES.fullmatch(file.name))
+    return tuple(rules for file in files for rules in _read_rules(file, pairs))
 
 
 def _ends_of(paths: list[Path], interval: str, faults: Faults) -> Iterator[RecordedEvent]:

@@ -26,7 +26,7 @@ _TRADES = re.compile(r"([A-Z0-9]{4,20})-trades(?:-.*)?\.csv(?:\.gz)?")
 _QUOTES = re.compile(r"([A-Z0-9]{4,20})-quotes(?:-.*)?\.csv(?:\.gz)?")
 _STREAMS = re.compile(r".*ws_raw.*\.txt(?:\.gz)?")
 _DEPTHS = re.compile(r".*rest_depth.*\.txt(?:\.gz)?")
-_RULES = re.compile(r".*exchangeInfo.*\.json(?:\.gz)?")
+EXCHANGE_RULES = re.compile(r".*exchangeInfo.*\.json(?:\.gz)?")
 _MICROSECONDS = 100_000_000_000_000  # times from here on are microseconds
 _STEP = Decimal("0.00000001")  # the exchange knows no finer figures; more decimals are noise of a float
 
@@ -63,7 +63,7 @@ def find_files(path: Path) -> RecordingFiles:
     for file in (file for file in beside if file.is_file()):
         if path.is_dir() or file == path:
             _sort_in(files, file)
-        elif _RULES.fullmatch(file.name):
+        elif EXCHANGE_RULES.fullmatch(file.name):
             files.rules.append(file)
         elif _DEPTHS.fullmatch(file.name) and _STREAMS.fullmatch(path.name):
             files.depths.append(file)
@@ -87,7 +87,7 @@ def _sort_in(files: RecordingFiles, file: Path) -> None:
         files.streams.append(file)
     elif _DEPTHS.fullmatch(name):
         files.depths.append(file)
-    elif _RULES.fullmatch(name):
+    elif EXCHANGE_RULES.fullmatch(name):
         files.rules.append(file)
 
 

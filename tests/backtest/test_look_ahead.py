@@ -1,0 +1,64 @@
+"""What comes later changes nothing before: candles after a moment are made up anew, and the past stays the same."""
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backtest.engine import run
+from backtest.signals import candidates
+from backtest.tables import CandleTable
+from tests.backtest.worlds import MINUTE, START, job_of, table_of, walk
+
+MINUTES = 420
+
+
+def with_another_future(table: CandleTable, minute: int, *, seed: int, factor: float) -> CandleTable:
+    """Return the candles up to `minute`, and from there on others, at other prices."""
+    other = walk(table.pair, minutes=MINUTES, seed=seed, volatility=0.003)
+    floats = table.floats.copy()
+    floats[:, minute:] = np.round(other.floats[:, minute:] * factor, 2)
+    return table_of(table.pair, table.open_ms, floats)
+
+
+def before(journal, end_ms):
+    """Return what was recorded before `end_ms`."""
+    return [each["hash"] for each in journal if each["recorded_at"].timestamp() * 1000 < end_ms]
+
+
+@settings(max_examples=4, deadline=None)
+@given(
+    seed=st.integers(0, 10**9),
+    minute=st.integers(200, MINUTES - 1),
+    factor=st.sampled_from([0.3, 0.97, 1.0, 1.03, 4.0]),
+)
+def test_another_future_leaves_the_past_as_it_was(seed: int, minute: int, factor: float) -> None:
+    tables = [walk(pair, minutes=MINUTES, seed=seed + place) for place, pair in enumerate(("BTCUSDT",))]
+    others = [with_another_future(table, minute, seed=seed + 7, factor=factor) for table in tables]
+    known, changed = run(job_of(*tables)), run(job_of(*others))
+    end_ms = START + minute * MINUTE  # at this very moment the first changed candle opens
+    past = before(known.journal, end_ms)
+    assert len(past) > 2
+    assert before(changed.journal, end_ms) == past
+    assert changed.equity[:minute].tolist() == known.equity[:minute].tolist()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**9), minute=st.integers(60, MINUTES - 1))
+def test_where_to_look_depends_on_the_past_alone(seed: int, minute: int) -> None:
+    table = walk(minutes=MINUTES, seed=seed)
+    other = with_another_future(table, minute, seed=seed + 7, factor=2.0)
+    known, changed = candidates(table.floats, 500), candidates(other.floats, 500)
+    assert known.buy[:minute].tolist() == changed.buy[:minute].tolist()
+    assert known.sell[:minute].tolist() == changed.sell[:minute].tolist()
+
+
+def test_the_last_candle_of_a_run_is_not_known_before_it_has_ended() -> None:
+    table = walk(minutes=MINUTES, seed=11)
+    floats = table.floats.copy()
+    floats[1, -1] *= 3  # its high alone
+    job = job_of(table)
+    tall = replace(job, tables={table.pair: table_of(table.pair, table.open_ms, floats)})
+    end_ms = START + MINUTES * MINUTE
+    assert before(run(tall).journal, end_ms) == before(run(job).journal, end_ms)
