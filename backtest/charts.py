@@ -158,18 +158,18 @@ def _ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def _grid(frame: _Frame, unit: str) -> list[str]:
-    parts = []
-    for value in _ticks(frame.low, frame.high, 4):
+    parts, ticks = [], _ticks(frame.low, frame.high, 4)
+    decimals = _decimals(ticks[1] - ticks[0]) if len(ticks) > 1 else 2
+    for value in ticks:
         y, css = frame.y(value), "zero" if abs(value) < 1e-12 else "grid"
         parts.append(f'<line class="{css}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(_text(LEFT - 8, y + 4, f"{_short(value)}{unit}", "end"))
+        parts.append(_text(LEFT - 8, y + 4, f"{value:,.{decimals}f}{unit}", "end"))
     return parts
 
 
-def _short(value: float) -> str:
-    if value and abs(value) < 0.01:
-        return f"{value:.2g}"
-    return f"{value:,.2f}".rstrip("0").rstrip(".")
+def _decimals(step: float) -> int:
+    """Return how many decimals tell one tick from the next: as many as the step itself has."""
+    return next((places for places in range(8) if abs(round(step, places) - step) < step / 1000), 8)
 
 
 def _dates(frame: _Frame) -> list[str]:

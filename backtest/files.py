@@ -4,7 +4,6 @@
 six columns are open time (ms or us), open, high, low, close and base volume; a header is optional.
 """
 
-import gzip
 import io
 import re
 import zipfile
@@ -30,6 +29,7 @@ _NAME = re.compile(
 _NUMBER = r"^\s*[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?\s*$"
 _MICROSECONDS = 100_000_000_000_000  # times from here on are microseconds
 _COLUMNS = ("open_time", *FIGURES)
+CHUNK = 1 << 16  # bytes unpacked at once: where a file breaks, what came before is kept
 Problems = Counter[str]  # what was found, one sentence without its count
 
 
@@ -121,16 +121,20 @@ def _read_file(path: Path, problems: Problems) -> Iterator[Any]:
 
 def _unzipped(path: Path, problems: Problems) -> bytes:
     """Return what a gzip file holds, as far as it goes."""
-    parts: list[bytes] = []
-    try:
-        with gzip.open(path, "rb") as file:
-            while part := file.read(1 << 20):
-                parts.append(part)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+    rest, parts, whole = path.read_bytes(), list[bytes](), True
+    while rest and whole:
+        unpacker = zlib.decompressobj(wbits=31)
+        for first in range(0, len(rest), CHUNK):
+            try:
+                parts.append(unpacker.decompress(rest[first : first + CHUNK]))
+            except zlib.error:
+                break
+        whole, rest = unpacker.eof, unpacker.unused_data
+    joined = b"".join(parts)
+    if not whole:
         problems[f"{path.name} is cut off or broken, files"] += 1
-        joined = b"".join(parts)
         return joined[: joined.rfind(b"\n") + 1]
-    return b"".join(parts)
+    return joined
 
 
 def _read_csv(content: bytes, name: str, problems: Problems) -> Iterator[Any]:

@@ -107,10 +107,10 @@ def period(given: argparse.Namespace, tables: Mapping[str, CandleTable]) -> tupl
     last = max(int(table.open_ms[-1]) + table.interval_ms for table in tables.values())
     from_ms = first if given.since is None else date_ms(given.since, "--from")
     to_ms = last if given.until is None else date_ms(given.until, "--to")
-    if from_ms >= to_ms:
+    if from_ms >= to_ms and None not in (given.since, given.until):
         raise SettingsError(f"--to must be after --from, were {given.until} and {given.since}")
     from_ms, to_ms = max(from_ms, first), min(to_ms, last)
-    if not any(len(table.between(from_ms, to_ms)) for table in tables.values()):
+    if from_ms >= to_ms or not any(len(table.between(from_ms, to_ms)) for table in tables.values()):
         spans = f"{_text(first)} to {_text(last)}"
         raise SettingsError(f"--from and --to must name a time of which candles are there, these are of {spans}")
     return from_ms, to_ms

@@ -7,7 +7,7 @@ import numpy as np
 
 from backtest.charts import Line, Mark, bar_chart, histogram, thinned, time_chart
 from backtest.figures import Figures, TradeFigures
-from backtest.report_text import SECTIONS, amount, cells, day, header, headline, overview, percent, ratio, span
+from backtest.report_text import SECTIONS, amount, cells, day, header, overview, percent, ratio, span
 from backtest.result import Result
 from domain.money import text as number
 from domain.trading import ClosedTrade, Direction
@@ -26,10 +26,14 @@ main{max-width:1120px;margin:0 auto;padding:28px 20px 60px}h1{font-size:24px;mar
 h2{font-size:16px;margin:0 0 10px}p{margin:0;color:var(--soft)}
 section{background:var(--card);border:1px solid var(--rule);
 border-radius:10px;padding:18px 20px;margin-top:16px}.tiles{display:grid;gap:12px;margin-top:20px;
-grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}.tile{background:var(--card);border:1px solid var(--rule);
+grid-template-columns:repeat(5,1fr)}
+@media(max-width:760px){.tiles{grid-template-columns:repeat(2,1fr)}}
+.tile{background:var(--card);border:1px solid var(--rule);
 border-radius:10px;padding:12px 14px}.tile b{display:block;font-size:20px;font-variant-numeric:tabular-nums;
-white-space:nowrap}.tile span{color:var(--soft);font-size:13px}.two{display:grid;gap:16px;
-grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr))}.up{color:var(--gain)}.down{color:var(--loss)}
+white-space:nowrap}.tile span{color:var(--soft);font-size:13px}.two{display:grid;gap:0 16px;
+grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr))}
+.two section:last-child:nth-child(odd){grid-column:1/-1}
+.two section:last-child:nth-child(odd) svg text{font-size:12px}.up{color:var(--gain)}.down{color:var(--loss)}
 svg{width:100%;height:auto;display:block;overflow:visible}svg text{fill:var(--soft);font-size:12px;
 font-variant-numeric:tabular-nums}.two svg text{font-size:21px}.grid{stroke:var(--rule)}.zero{stroke:var(--other)}
 .line{fill:none;stroke-width:1.6;stroke-linejoin:round;vector-effect:non-scaling-stroke}.line.main{stroke:var(--main)}
@@ -41,6 +45,10 @@ white-space:nowrap}th:first-child,td:first-child{text-align:left}th{color:var(--
 tr:last-child td{border-bottom:0}.key{font-size:13px;color:var(--soft);margin:-4px 0 8px}
 .key i{display:inline-block;width:14px;height:3px;border-radius:2px;vertical-align:middle;margin:0 6px 0 14px}
 .key i:first-child{margin-left:0}.note{border-left:3px solid var(--main);padding-left:12px}
+dl{margin:0;display:grid;gap:0 36px;grid-template-columns:repeat(auto-fit,minmax(280px,1fr))}
+dl div{display:flex;justify-content:space-between;padding:6px 0;border-bottom:1px solid var(--rule)}
+dt{color:var(--soft)}dd{margin:0;font-variant-numeric:tabular-nums}
+summary{cursor:pointer;font-size:16px;font-weight:600}details[open] summary{margin-bottom:10px}
 code{font-size:13px;word-break:break-all}
 """
 
@@ -51,10 +59,10 @@ def html_report(result: Result, figures: Figures, problems: Sequence[str] = ()) 
     Args:
         problems: what was wrong with the data, one sentence each.
     """
-    title = escape(headline(result))
+    title = escape(f"Backtest of {', '.join(result.pairs)}")
     parts = [
-        f"<h1>{title}</h1><p>Technical rules and fills of the live desk, candle fill model; "
-        f"settings <code>{result.settings_hash[:12]}</code></p>",
+        f"<h1>{title}</h1><p>{day(result.from_ms)} to {day(result.to_ms)}, {result.candles:,} candles; rules, fills "
+        f"and ledger of the live desk; settings <code>{result.settings_hash[:12]}</code></p>",
         _tiles(figures, result),
         _notes(result, figures, problems),
         _equity(result, figures),
@@ -67,8 +75,8 @@ def html_report(result: Result, figures: Figures, problems: Sequence[str] = ()) 
         ),
         _section("Exits", _reasons(figures)),
         _section("Trades by their return, net of fees", histogram(_returns(result.closed), unit=" %", height=300)),
-        _section("All figures", _definition(overview(result, figures))),
         "</div>",
+        _section("All figures", _definition(overview(result, figures))),
         *(_figures_table(title, getattr(figures, field)) for field, title in SECTIONS if getattr(figures, field)),
         _trades(result),
         f"<section><h2>Journal</h2><p>{result.seq} documents, chained; head <code>{result.head}</code></p></section>",
@@ -121,13 +129,15 @@ def _equity(result: Result, figures: Figures) -> str:
     held = _held(result)
     lines = [Line(name="buy and hold", css="other", times=result.times, values=held)] if held is not None else []
     lines.append(Line(name="equity", css="main", times=result.times, values=result.equity))
-    key = '<p class="key"><i style="background:var(--main)"></i>equity'
-    close = "</p>"
+    key = ""
     if held is not None and not _fits(held, result):
         lines = lines[-1:]  # it would press the equity into a flat line
     elif held is not None:
-        key += '<i style="background:var(--other)"></i>buy and hold of the same balance'
-    return _section("Equity", key + close + time_chart([_thin(line) for line in lines], height=300))
+        key = (
+            '<p class="key"><i style="background:var(--main)"></i>equity<i style="background:var(--other)"></i>'
+            "buy and hold of the same balance</p>"
+        )
+    return _section("Equity", key + time_chart([_thin(line) for line in lines], height=300))
 
 
 def _fits(held: "np.ndarray[tuple[int], np.dtype[np.float64]]", result: Result) -> bool:
@@ -211,8 +221,11 @@ def _figures_table(title: str, rows: Sequence[TradeFigures]) -> str:
 
 
 def _definition(rows: Sequence[tuple[str, str]]) -> str:
-    lines = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in rows)
-    return f'<div class="scroll"><table>{lines}</table></div>'
+    return (
+        "<dl>"
+        + "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
+        + "</dl>"
+    )
 
 
 def _trades(result: Result) -> str:
@@ -227,7 +240,8 @@ def _trades(result: Result) -> str:
     )
     title = "Trades" if len(shown) == len(result.closed) else f"The newest {len(shown)} of {len(result.closed)} trades"
     head = "".join(f"<th>{name}</th>" for name in names)
-    return _section(title, f'<div class="scroll"><table><tr>{head}</tr>{lines}</table></div>')
+    table = f'<div class="scroll"><table><tr>{head}</tr>{lines}</table></div>'
+    return f"<section><details><summary>{title}</summary>{table}</details></section>"
 
 
 def _trade_cells(each: ClosedTrade) -> tuple[str, ...]:

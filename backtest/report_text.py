@@ -86,7 +86,7 @@ def day(ms: int) -> str:
 
 
 def percent(fraction: float | None) -> str:
-    return "-" if fraction is None else f"{fraction * 100:+.2f} %"
+    return "-" if fraction is None else f"{fraction * 100:+.{2 if abs(fraction) >= 0.001 else 3}f} %"
 
 
 def share(fraction: float | None) -> str:
