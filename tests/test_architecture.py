@@ -35,6 +35,17 @@ MAY_IMPORT = {
         "geventwebsocket",
         "msgspec",
     },  # not adapters: a shared mistake would hide itself
+    "backtest": {
+        "backtest",
+        "actors",
+        "adapters",
+        "domain",
+        "ledger",
+        "settings",
+        "numpy",
+        "pyarrow",
+        "tulipy",
+    },
     "ledger": {"ledger", "adapters", "domain", "settings", "bson", "gevent", "msgspec", "pymongo"},
 }
 NOT_IN_DOMAIN = {"logging", "os", "random", "secrets", "socket", "threading", "time", "uuid"}
@@ -86,6 +97,6 @@ def test_actors_read_no_wall_clock():
 
 
 def test_only_the_supervisor_creates_actors():
-    for layer in ("adapters", "domain", "web", "sim", "ledger"):
+    for layer in ("adapters", "backtest", "domain", "web", "sim", "ledger"):
         for path in (ROOT / layer).rglob("*.py"):
             assert "pykka" not in imported_roots(path), f"{path.relative_to(ROOT)} knows about actors"
