@@ -5,6 +5,7 @@ Runs on the standard library alone. What is done is noted in .venv/stamps, keyed
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -107,13 +108,20 @@ def build_dashboard() -> None:
     if is_done("dashboard", built) and (FRONTEND / "dist" / "index.html").exists():
         return
     environment = node_path()
-    if not (is_done("npm", installed) and (FRONTEND / "node_modules").exists()):
+    if not (is_done("npm", installed) and has_npm_packages(FRONTEND)):
         say("installing the dashboard's packages")
         run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], FRONTEND, environment)
         note_done("npm", installed)
     say("building the dashboard")
     run(["npm", "run", "--silent", "build"], FRONTEND, environment)
     note_done("dashboard", built)
+
+
+def has_npm_packages(folder: Path) -> bool:
+    """Whether all that the lock file of `folder` names lies in its node_modules; optional ones may not fit here."""
+    packages = json.loads((folder / "package-lock.json").read_text())["packages"]
+    wanted = (path for path, entry in packages.items() if path and not entry.get("optional"))
+    return all((folder / path / "package.json").exists() for path in wanted)
 
 
 def is_source(path: Path) -> bool:

@@ -1,6 +1,8 @@
 """The checkout itself: lock files, make targets, what stands in the root, and the set-up script."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -106,7 +108,8 @@ class Recorder:
             (setup_env.FRONTEND / "dist").mkdir(exist_ok=True)
             (setup_env.FRONTEND / "dist" / "index.html").write_text("built")
         if "ci" in command:
-            (setup_env.FRONTEND / "node_modules").mkdir(exist_ok=True)
+            (setup_env.FRONTEND / "node_modules" / "typescript").mkdir(parents=True)
+            (setup_env.FRONTEND / "node_modules" / "typescript" / "package.json").write_text("{}")
 
     def take(self) -> list[str]:
         taken, self.commands = self.commands, []
@@ -128,8 +131,20 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 
 def write_dashboard(source: str) -> None:
-    for name, text in {"package.json": "{}", "package-lock.json": "{}", "main.ts": source}.items():
+    packages = {"": {}, "node_modules/typescript": {}, "node_modules/for-macs": {"optional": True}}
+    locked = json.dumps({"packages": packages})
+    for name, text in {"package.json": "{}", "package-lock.json": locked, "main.ts": source}.items():
         (setup_env.FRONTEND / name).write_text(text)
+
+
+def test_packages_that_went_are_installed_again_whatever_the_stamp_says(checkout: Recorder) -> None:
+    write_dashboard("one")
+    setup_env.build_dashboard()
+    assert checkout.take() == ["npm ci --no-audit", "npm run --silent"]
+    shutil.rmtree(setup_env.FRONTEND / "node_modules" / "typescript")  # the folder stays, empty
+    write_dashboard("two")
+    setup_env.build_dashboard()
+    assert checkout.take() == ["npm ci --no-audit", "npm run --silent"]
 
 
 def test_without_a_dashboard_nothing_is_built(checkout: Recorder) -> None:
