@@ -21,6 +21,7 @@ from domain.messages import (
     ModelAnswered,
     OpinionFormed,
     OpinionWithheld,
+    SavingsRead,
     ScoresRead,
     SendAnalystStatus,
     SettingsApplied,
@@ -39,12 +40,12 @@ NO_KEY = "no key"
 class AnalystActor(Actor):
     """One conversation with one model, or the built-in technical analyst; and what its opinions turned out to be worth.
 
-    Handles: FormOpinion, ModelAnswered, SpendRead, ScoresRead, CandleClosed, CandleHistory, TimerFired,
-    SettingsApplied, SendAnalystStatus, ActorStarted, ControlChanged, Ping.
+    Handles: FormOpinion, ModelAnswered, SpendRead, SavingsRead, ScoresRead, CandleClosed, CandleHistory,
+    TimerFired, SettingsApplied, SendAnalystStatus, ActorStarted, ControlChanged, Ping.
     Tells: OpinionFormed, OpinionWithheld (who asked, hub), AnalystChanged (hub, bots), SendCandles (market), Alerted
     (hub).
     State: counts, the newest opinions, the breaker; a restart loses them and the calls under way, never what was spent
-    or settled.
+    or settled, nor what was saved today but for the last minute.
     """
 
     def __init__(
@@ -108,6 +109,10 @@ class AnalystActor(Actor):
             self._conversation.begin()
         self._announce()
 
+    def on_stop(self) -> None:
+        if self._conversation is not None:
+            self._conversation.savings.store()
+
     def on_receive(self, message: object) -> object:
         match message:
             case FormOpinion():
@@ -116,6 +121,8 @@ class AnalystActor(Actor):
                 self._conversation.answered(message)
             case SpendRead() if self._conversation:
                 self._conversation.spend_read(message)
+            case SavingsRead() if self._conversation:
+                self._conversation.savings.read(message)
             case ScoresRead():
                 self._expect_mail(self._scores.read(message))
             case CandleClosed():
@@ -218,7 +225,7 @@ class AnalystActor(Actor):
         talk = self._conversation
         limit = self._entry.max_cost_usd_per_day
         total = self._settings.llm.max_cost_usd_per_day
-        saved = talk.saved_today() if talk else Savings()
+        saved = talk.savings.today() if talk else Savings()
         return AnalystStatus(
             name=self._analyst,
             model=self._entry.model,
@@ -234,7 +241,7 @@ class AnalystActor(Actor):
             calls=saved.calls,
             cached_tokens=saved.cached_tokens,
             saved=saved.table(),
-            card=self._scores.card,
+            card=self._scores.shown,
         )
 
     def _state(self) -> tuple[AnalystState, str | None]:

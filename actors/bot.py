@@ -373,9 +373,10 @@ class BotActor(Actor):
     def _on_analyst_changed(self, message: AnalystChanged) -> None:
         status = message.status
         self._analyst_states[status.name] = status.state
-        skill = status.card.skill if status.card is not None else Decimal(1)
-        if skill != self._skills.get(status.name, 1):
-            self._skills[status.name] = skill
+        if status.card is None:
+            return  # its past is not read yet: what was known of its skill holds
+        if status.card.skill != self._skills.get(status.name, 1):
+            self._skills[status.name] = status.card.skill
             self._take(RulesApplied(weights=self._weights()))
 
     def _analysis_on(self) -> bool:

@@ -9,6 +9,7 @@ from decimal import Decimal
 import gevent
 
 from actors.model_call import CallOrder, make_call
+from actors.savings_keeper import SavingsKeeper
 from domain import money
 from domain.analysis import Abstention, AnalystState, Features, Opinion
 from domain.archives import call_document
@@ -19,7 +20,7 @@ from domain.messages import Alerted, FormOpinion, ModelAnswered, SpendRead
 from domain.opinions import Unusable, View, opinion, read_answer, still_holds
 from domain.ports import Archive, BudgetStore, Clock, ModelAnswer, ModelEndpoint, Peers, Timers
 from domain.prompts import prompt_hash, prompt_version, repair_prompt, system_prompt, user_prompt
-from domain.savings import Savings, Spared
+from domain.savings import Spared
 from domain.settlement import Settlement
 from settings import AnalystSettings, Settings
 
@@ -83,6 +84,7 @@ class Conversation:
     log: logging.Logger
     breaker: Breaker = field(default_factory=Breaker)
     latency_ms: int | None = None
+    savings: SavingsKeeper = field(init=False)
     _bucket: TokenBucket = field(init=False)
     _waiting: dict[str, FormOpinion] = field(default_factory=dict)
     _batching: bool = False
@@ -91,22 +93,32 @@ class Conversation:
     _memory: dict[str, Memory] = field(default_factory=dict)
     _spent: tuple[str, Decimal] = ("", Decimal(0))  # UTC day, USD
     _over_budget: tuple[str, str] = ("", "")  # UTC day, why
-    _savings: Savings = field(default_factory=Savings)
 
     def __post_init__(self) -> None:
         self._bucket = TokenBucket(
             burst=CALLS_AT_ONCE, refill_ms=CALL_EVERY_MS, tokens=CALLS_AT_ONCE, at_ms=self.clock.now_ms()
         )
+        self.savings = SavingsKeeper(
+            actor=self.actor,
+            analyst=self.analyst,
+            peers=self.peers,
+            clock=self.clock,
+            timers=self.timers,
+            archive=self.archive,
+            spawn=self._spawn,
+            log=self.log,
+        )
 
     def begin(self) -> None:
-        """Read in the background what was spent today."""
+        """Read in the background what was spent and saved today."""
         self._spawn(self._read_spend, utc_day(self.clock.now_ms()))
+        self.savings.begin()
 
     def ask(self, request: FormOpinion) -> None:
         """Take a question: answer it again where nothing has changed, else gather it for the next call."""
         pair = request.features.pair
         if (last := self._memory.get(pair)) and self._still_holds(last, request.features):
-            self._spare(Spared.UNCHANGED)
+            self.savings.spared(Spared.UNCHANGED)
             self.repeat(request, replace(last.opinion, round_id=request.round_id, cost_usd=Decimal(0)))
             return
         if (older := self._waiting.pop(pair, None)) is not None:
@@ -115,13 +127,15 @@ class Conversation:
         self._gather()
 
     def timer(self, key: str) -> None:
-        """Handle the timers `batch` and `overdue`."""
+        """Handle the timers `batch` and `overdue`, and that of the savings."""
         if key == "batch":
             self._batching = False
             self._call()
         elif key == "overdue" and (overdue := self._exchange) and self.clock.now_ms() > overdue.deadline_ms:
             self._overdue = overdue
             self._end(None, "no answer came before the deadline")
+        else:
+            self.savings.timer(key)
 
     def answered(self, message: ModelAnswered) -> None:
         """Handle what a call came to."""
@@ -142,7 +156,7 @@ class Conversation:
             self._read(exchange, message, message.answer)
 
     def _count(self, exchange: Exchange, message: ModelAnswered, answer: ModelAnswer) -> None:
-        self._savings = self._savings.with_call(
+        self.savings.called(
             utc_day(exchange.started_ms),
             questions=0 if exchange.repairing else len(exchange.pairs),
             cost_usd=message.cost_usd,
@@ -183,14 +197,6 @@ class Conversation:
         """Return what was spent on this UTC day, USD."""
         return self._spent[1] if self._spent[0] == utc_day(self.clock.now_ms()) else Decimal(0)
 
-    def saved_today(self) -> Savings:
-        """Return what this UTC day's calls were, and what no call was made for; a restart begins anew."""
-        return self._savings.on(utc_day(self.clock.now_ms()))
-
-    def _spare(self, reason: Spared, questions: int = 1) -> None:
-        if questions:
-            self._savings = self._savings.with_spared(utc_day(self.clock.now_ms()), reason, questions)
-
     # --- before the call ------------------------------------------------------------------------------------------
 
     def _still_holds(self, last: Memory, features: Features) -> bool:
@@ -219,10 +225,10 @@ class Conversation:
         if not due or self._exchange is not None:
             return
         if self.breaker.is_open(now_ms):
-            self._spare(Spared.BREAKER_OPEN, len(due))
+            self.savings.spared(Spared.BREAKER_OPEN, len(due))
             self._withhold_all(due, self._breaker_text())
         elif (bucket := self._bucket.taken(now_ms)) is None:
-            self._spare(Spared.TOO_MANY_CALLS, len(due))
+            self.savings.spared(Spared.TOO_MANY_CALLS, len(due))
             self._withhold_all(due, "too many calls were made in the last minute")
         else:
             self._bucket = bucket
@@ -236,7 +242,7 @@ class Conversation:
         gathered, self._waiting = self._waiting, {}
         late = {pair: each for pair, each in gathered.items() if each.deadline_ms - now_ms <= MARGIN_MS}
         due = {pair: gathered[pair] for pair in sorted(gathered) if pair not in late}
-        self._spare(Spared.OUT_OF_TIME, len(late))
+        self.savings.spared(Spared.OUT_OF_TIME, len(late))
         self._withhold_all(late, "the question was out of time before the call")
         return due
 
@@ -325,7 +331,7 @@ class Conversation:
 
     def _not_made(self, message: ModelAnswered, day: str) -> None:
         if message.over_budget:
-            self._spare(Spared.BUDGET_USED, len(self._exchange.asked) if self._exchange else 0)
+            self.savings.spared(Spared.BUDGET_USED, len(self._exchange.asked) if self._exchange else 0)
             if self._over_budget[0] != day:
                 self._alert(message.blocked)
             self._over_budget = (day, message.blocked)

@@ -52,6 +52,11 @@ class Scorekeeper:
         """Factor of the vote's weight."""
         return self.card.skill
 
+    @property
+    def shown(self) -> Scorecard | None:
+        """The card; None until what was settled before has been read."""
+        return self.card if self._ready else None
+
     def begin(self) -> bool:
         """Read in the background what was said and settled; return whether ScoresRead is to come."""
         if not self._ready:

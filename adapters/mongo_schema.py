@@ -17,12 +17,13 @@ RETENTION_DAYS = {  # equity and the journal are kept for ever
     "settlements": 90,
     "decisions": 90,
     "llm_calls": 90,
+    "savings": 7,
     "news": 30,
     "audits": 90,
     BUDGET: 90,
 }
-ARCHIVES = ("opinions", "settlements", "decisions", "llm_calls", "news", "equity", "audits")
-BY_ANALYST = ("opinions", "settlements")  # read back by an analyst at its start
+ARCHIVES = ("opinions", "settlements", "savings", "decisions", "llm_calls", "news", "equity", "audits")
+BY_ANALYST = ("opinions", "settlements", "savings")  # read back by an analyst at its start
 DEEPEST = 6  # levels of nesting in a journal document; a checkpoint has 5
 
 JOURNAL_TYPES = (

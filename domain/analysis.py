@@ -237,7 +237,7 @@ class AnalystStatus:
     cost_today_usd: Decimal
     budget_usd: Decimal
     latency_ms: int | None  # of the last call
-    calls: int = 0  # on this UTC day, since the start
+    calls: int = 0  # on this UTC day
     cached_tokens: int = 0  # of their prompts, read from the provider's cache
-    saved: tuple[Saving, ...] = ()  # questions of this UTC day that no call was made for, since the start
+    saved: tuple[Saving, ...] = ()  # questions of this UTC day that no call was made for
     card: Scorecard | None = None  # None: what was settled before is not read yet

@@ -1,10 +1,12 @@
-"""Documents of the collections `opinions` and `llm_calls`."""
+"""Documents of the collections `opinions`, `llm_calls` and `savings`."""
 
 from dataclasses import fields
 from decimal import Decimal
+from typing import Any
 
 from domain.analysis import Opinion
 from domain.ports import JournalDocument, ModelAnswer
+from domain.savings import Savings, Spared
 from domain.settlement import opinion_id
 
 
@@ -72,3 +74,31 @@ def call_document(
         "http_status": answer.http_status,
     }
     return {**document, **{name: value for name, value in told.items() if value is not None}}
+
+
+def savings_document(analyst: str, savings: Savings, *, at_ms: int) -> JournalDocument:
+    """Return the document of `savings`: the counts of a UTC day as they stand at `at_ms`; the newest one counts."""
+    return {
+        "_id": f"savings:{analyst}:{at_ms}",
+        "ts": at_ms,
+        "analyst": analyst,
+        "day": savings.day,
+        "calls": savings.calls,
+        "asked": savings.asked,
+        "cost_usd": savings.cost_usd,
+        "cached_tokens": savings.cached_tokens,
+        "spared": {reason.value: count for reason, count in savings.spared.items()},
+    }
+
+
+def read_savings(document: JournalDocument) -> Savings:
+    """Return the counts of a document of `savings`."""
+    body: Any = document
+    return Savings(
+        day=body["day"],
+        calls=body["calls"],
+        asked=body["asked"],
+        cost_usd=body["cost_usd"],
+        cached_tokens=body["cached_tokens"],
+        spared={Spared(reason): count for reason, count in body["spared"].items()},
+    )

@@ -13,6 +13,7 @@ from domain.market import Candle, MarketState, OrderBook, PublicTrade, Quote, So
 from domain.news import FearGreed, NewsItem, NewsSourceStatus
 from domain.ports import ModelAnswer
 from domain.requests import Request
+from domain.savings import Savings
 from domain.settlement import StoredScores
 from domain.trading import (
     Account,
@@ -428,6 +429,14 @@ class SpendRead:
 
     day: str  # YYYY-MM-DD
     usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavingsRead:
+    """A greenlet -> its analyst, at its start: what was counted on this UTC day before. A repeat is ignored."""
+
+    asked_ms: int  # when it was asked for, epoch ms: what was asked by a predecessor is not taken
+    savings: Savings | None  # None: the database did not answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

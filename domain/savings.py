@@ -42,6 +42,20 @@ class Savings:
         """Return the counts of `day`, which begin anew when it is another."""
         return self if self.day == day else Savings(day=day)
 
+    def after(self, earlier: "Savings") -> "Savings":
+        """Return these counts and those of an earlier process, if they are of the same day (or there are none yet)."""
+        if self.day not in ("", earlier.day):
+            return self
+        reasons = [reason for reason in Spared if reason in self.spared or reason in earlier.spared]
+        return Savings(
+            day=earlier.day,
+            calls=self.calls + earlier.calls,
+            asked=self.asked + earlier.asked,
+            cost_usd=self.cost_usd + earlier.cost_usd,
+            cached_tokens=self.cached_tokens + earlier.cached_tokens,
+            spared={reason: self.spared.get(reason, 0) + earlier.spared.get(reason, 0) for reason in reasons},
+        )
+
     def with_spared(self, day: str, reason: Spared, questions: int = 1) -> "Savings":
         """Return the counts after `questions` more for which no call was made."""
         now = self.on(day)

@@ -693,7 +693,7 @@ class AnalystView:
     cost_today_usd: Decimal
     budget_usd: Decimal
     latency_ms: int | None
-    calls: int  # today, since the start
+    calls: int  # on this UTC day
     cached_tokens: int
     saved: tuple[Saving, ...]  # questions that no call was made for
     hit_rate: float | None

@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from domain.analysis import AnalystStatus
 from domain.news import NewsSourceStatus
+from web.analyst_metrics import of_analysts
 from web.measures import MeasuresKept
 from web.notices import SessionNotices
 
@@ -58,7 +59,7 @@ class _Desk:
         )
         figures = self._merged(self._figures())
         yield from _of_actors(figures.actors)
-        yield from _of_analysts(figures.analysts)
+        yield from of_analysts(figures.analysts)
         yield from _of_measures(self._measures)
         yield from _of_news(figures.news_sources)
         yield from self._of_sessions()
@@ -143,22 +144,6 @@ def _of_actors(actors: Iterable[ActorFigures]) -> Iterator[Metric]:
     yield up
     yield from gauges.values()
     yield from counters.values()
-
-
-def _of_analysts(analysts: Iterable[AnalystStatus]) -> Iterator[Metric]:
-    labels = ["analyst", "model"]
-    opinions = CounterMetricFamily("quorum_llm_opinions", "Usable opinions", labels=labels)
-    abstentions = CounterMetricFamily("quorum_llm_abstentions", "Abstentions", labels=labels)
-    cost = GaugeMetricFamily("quorum_llm_cost_today_usd", "Spent and reserved this UTC day", labels=labels)
-    latency = GaugeMetricFamily("quorum_llm_latency_seconds", "Of the last call", labels=labels)
-    for item in analysts:
-        names = [item.name, item.model]
-        opinions.add_metric(names, item.opinions)
-        abstentions.add_metric(names, item.abstentions)
-        cost.add_metric(names, float(item.cost_today_usd))
-        if item.latency_ms is not None:
-            latency.add_metric(names, item.latency_ms / 1000)
-    yield from (opinions, abstentions, cost, latency)
 
 
 def _of_news(sources: Iterable[NewsSourceStatus]) -> Iterator[Metric]:

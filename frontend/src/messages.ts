@@ -84,7 +84,7 @@ export interface AnalystView {
   cost_today_usd: number;
   budget_usd: number;
   latency_ms: number | null;
-  calls: number; // today, since the start
+  calls: number; // on this UTC day
   cached_tokens: number;
   saved: Saving[]; // questions that no call was made for
   hit_rate: number | null;

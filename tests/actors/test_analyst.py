@@ -281,7 +281,8 @@ def test_the_built_in_analyst_needs_no_key_and_no_money(technical: Desk) -> None
 
 def test_hub_and_bots_are_told_the_status_at_the_start_and_when_they_come_back(technical: Desk) -> None:
     told = [name for name, message in technical.sent if isinstance(message, AnalystChanged)]
-    assert told == ["hub", "bot-BTCUSDT", "bot-ETHUSDT", "bot-XRPUSDT", "bot-BNBUSDT", "bot-SOLUSDT"]
+    bots = ["bot-BTCUSDT", "bot-ETHUSDT", "bot-XRPUSDT", "bot-BNBUSDT", "bot-SOLUSDT"]
+    assert told == ["hub", *bots, "hub"]  # the scorecard comes when what was settled before has been read
     technical.sent.clear()
     technical.ref.tell(ActorStarted(name="bot-ETHUSDT", generation=2))
     technical.settle()
@@ -776,6 +777,54 @@ def test_the_status_tells_what_was_asked_and_what_was_not(desk) -> None:
     ]
     model.clock.move_to(NOW_MS + 86_400_000)
     assert (model.status().calls, model.status().saved) == (0, ())
+
+
+class SavingsArchive(MemoryArchive):
+    """Outlives its analyst; can be away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+
+    def recent(self, collection: str, *, limit: int, where: JournalDocument | None = None) -> tuple[Any, ...]:
+        if self.away:
+            raise LedgerUnavailable("away")
+        wanted = where or {}
+        found = [each for each in self.of(collection) if each.get("day") == wanted.get("day")]
+        return tuple(reversed(found))[:limit]
+
+
+def test_what_was_saved_today_outlives_the_process(desk) -> None:
+    archive = SavingsArchive()
+    first = Desk(make_settings(), name="grok", endpoint=ScriptedEndpoint(answer(good(*PAIRS), cost="0.02")))
+    first.archive = archive
+    first.start()
+    first.round(*PAIRS)  # stored at once
+    first.ask(*PAIRS)
+    first.ask(*PAIRS)  # not stored before a minute has gone by, or the process stops
+    assert [each["spared"] for each in archive.of("savings")] == [{}]
+    expected = first.status()
+    first.ref.stop()
+    assert [each["spared"] for each in archive.of("savings")] == [{}, {"unchanged": 4}]
+
+    archive.away = True
+    second = Desk(make_settings(), name="grok", endpoint=ScriptedEndpoint(answer(good(*PAIRS), cost="0.02")))
+    second.archive = archive
+    second.clock.move_to(NOW_MS + 120_000)
+    second.start()
+    second.round(*PAIRS)
+    assert (second.status().calls, len(archive.of("savings"))) == (1, 2)  # the past is not known: nothing is stored
+    archive.away = False
+    while second.status().calls == 1:
+        second.fire()
+    status = second.status()
+    assert (status.calls, status.saved) == (2, expected.saved)
+    assert archive.of("savings")[-1]["calls"] == 2
+    third = Desk(make_settings(), name="grok", endpoint=ScriptedEndpoint(answer()))
+    third.archive = archive
+    third.clock.move_to(NOW_MS + 86_400_000)  # another day
+    third.start()
+    assert (third.status().calls, third.status().saved) == (0, ())
 
 
 def test_what_breaker_bucket_and_budget_spare_is_counted(desk) -> None:

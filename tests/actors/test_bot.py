@@ -426,6 +426,7 @@ def test_a_vote_weighs_as_set_times_the_skill_its_analyst_has_shown(build):
     card = Scorecard(own=own, fixed=(), verdict="not_shown", skill=Decimal("0.60"))
     told = status("grok", AnalystState.READY)
     desk.tell(replace(told, status=replace(told.status, card=card)))
+    desk.tell(told)  # the analyst is replaced, and has not read its past yet: what was known of its skill holds
     question = desk.begin_round()
     desk.answer(question, opinion("technical"))
     desk.answer(question, opinion("grok", confidence=0.2))

@@ -73,6 +73,11 @@ class Bench(Desk):
         self.ref.tell(closed)
         self.settle()
 
+    def fire_all(self) -> None:
+        """Let both readings that failed, of the scores and of what was saved, be tried again."""
+        self.fire()
+        self.fire()
+
     def history(self, *candles: Candle, pair: str = "BTCUSDT") -> None:
         self.ref.tell(CandleHistory(pair=pair, interval="1m", candles=candles, open_candle=None, request_id=""))
         self.settle()
@@ -261,14 +266,14 @@ def test_what_cannot_be_read_at_the_start_is_read_later_and_nothing_is_settled_t
     bench.round("BTCUSDT", shown=features("BTCUSDT", price="150"))  # it works all the same
     for minute in range(33, 40):
         bench.close(minute, 100 + minute)
-    assert bench.status().card.own.settled == 0
+    assert bench.status().card is None  # which is not the same as nothing settled
     assert archive.of("settlements") == [each for name, each in stored if name == "settlements"]
 
     reads = archive.reads
-    bench.fire()
+    bench.fire_all()
     assert archive.reads > reads  # tried again
     archive.failure = None
-    bench.fire()
+    bench.fire_all()
     assert bench.status().card.own.settled == 1
     assert bench.asked_candles() == 1
     bench.history(*(candle(minute, 100 + minute) for minute in range(1, 300)))

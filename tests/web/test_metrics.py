@@ -1,13 +1,15 @@
 """What Prometheus scrapes."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from domain.analysis import AnalystState, AnalystStatus
+from domain.analysis import AnalystState, AnalystStatus, HorizonScore, Scorecard, ShadowBooks
 from domain.news import NewsSourceStatus
 from domain.ports import ModelAnswer, PublicFigures
+from domain.savings import Saving, Spared
 from web.measures import MeasuresKept
 from web.metrics import ActorFigures, DeskFigures, Metrics
 from web.notices import SessionNotices
@@ -75,6 +77,54 @@ def test_everything_is_shown_under_its_name():
         ("quorum_hub_backlog_bytes", ()): 0,
     }
     assert {key: found.get(key) for key in expected} == expected
+
+
+def test_a_scorecard_is_shown_per_analyst_and_horizon():
+    card = Scorecard(
+        own=HorizonScore(horizon="own", settled=40, hit_rate=0.6, low=0.45, high=0.75, effective=30.0),
+        fixed=(HorizonScore(horizon="15m", settled=3, hit_rate=1.0, low=0.3, high=1.0), HorizonScore(horizon="4h")),
+        verdict="not_shown",
+        skill=Decimal("1.20"),
+        brier=0.24,
+        log_score=0.68,
+        mean_net_return=-0.001,
+        cost_usd=Decimal("0.75"),
+        books=ShadowBooks(
+            analyst=Decimal("99990.5"), random=Decimal("99900"), hold=Decimal(100_000), buy_and_hold=Decimal("100010")
+        ),
+    )
+    saved = (Saving(reason=Spared.UNCHANGED, questions=5, usd=Decimal("0.05")),)
+    found = scrape(DeskFigures(analysts=(replace(GROK, weight=Decimal("1.2"), card=card, saved=saved),)))
+    who = ("grok", "x-ai/grok")
+    shown = {key: value for key, value in found.items() if key[0].startswith(("quorum_analyst", "quorum_llm_spared"))}
+    assert shown == {
+        ("quorum_analyst_vote_weight", who): 1.2,
+        ("quorum_analyst_skill", who): 1.2,
+        ("quorum_analyst_brier_score", who): 0.24,
+        ("quorum_analyst_log_score", who): 0.68,
+        ("quorum_analyst_mean_net_return", who): -0.001,
+        ("quorum_analyst_settled_cost_usd", who): 0.75,
+        ("quorum_analyst_settled_opinions", ("grok", "own", "x-ai/grok")): 40,
+        ("quorum_analyst_settled_opinions", ("grok", "15m", "x-ai/grok")): 3,
+        ("quorum_analyst_settled_opinions", ("grok", "4h", "x-ai/grok")): 0,
+        ("quorum_analyst_hit_rate", ("grok", "own", "x-ai/grok")): 0.6,
+        ("quorum_analyst_hit_rate", ("grok", "15m", "x-ai/grok")): 1,
+        ("quorum_analyst_hit_rate_low", ("grok", "own", "x-ai/grok")): 0.45,
+        ("quorum_analyst_hit_rate_low", ("grok", "15m", "x-ai/grok")): 0.3,
+        ("quorum_analyst_hit_rate_high", ("grok", "own", "x-ai/grok")): 0.75,
+        ("quorum_analyst_hit_rate_high", ("grok", "15m", "x-ai/grok")): 1,
+        ("quorum_analyst_shadow_equity", ("grok", "analyst", "x-ai/grok")): 99990.5,
+        ("quorum_analyst_shadow_equity", ("grok", "random", "x-ai/grok")): 99900,
+        ("quorum_analyst_shadow_equity", ("grok", "hold", "x-ai/grok")): 100_000,
+        ("quorum_analyst_shadow_equity", ("grok", "buy_and_hold", "x-ai/grok")): 100_010,
+        ("quorum_llm_spared_questions_today", (*who, "unchanged")): 5,
+        ("quorum_llm_spared_today_usd", (*who, "unchanged")): 0.05,
+    }
+
+
+def test_an_analyst_whose_past_is_not_read_yet_has_no_scores():
+    found = scrape(DeskFigures(analysts=(GROK,)))
+    assert [name for name, _ in found if name.startswith("quorum_analyst")] == ["quorum_analyst_vote_weight"]
 
 
 def test_an_empty_desk_can_be_scraped():
