@@ -378,6 +378,7 @@ class StorageSettings(Section):
 
     data_dir: FileName = "var"
     database: Database = "crypto_trading"
+    min_free_mib: Annotated[int, Between(0, 1_048_576)] = 1024
 
 
 class RecorderSettings(Section):
@@ -1021,6 +1022,7 @@ RESTART = (
     "paper.balance_usdt",
     "storage.data_dir",
     "storage.database",
+    "storage.min_free_mib",
     "recorder.enabled",
     "recorder.max_gib",
     "logging.json_file",

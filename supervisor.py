@@ -56,6 +56,7 @@ from adapters.binance import BinanceSource
 from adapters.binance_rest import probe_binance
 from adapters.clock import ScaledClock, SystemClock, VirtualClock
 from adapters.cryptopanic import CryptoPanicSource
+from adapters.disk import free_bytes
 from adapters.feargreed import FearGreedSource
 from adapters.logs import RecentLines, set_up_logging
 from adapters.loop_watch import LoopWatch
@@ -288,7 +289,7 @@ class Desk:
         market: str | None = None,
         logs: RecentLines | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings = self._in_force = settings
         self._logs = logs
         self.directory = Directory()
         self.ended: gevent.event.AsyncResult[tuple[int, str]] = gevent.event.AsyncResult()  # (exit code, reason)
@@ -513,6 +514,7 @@ class Desk:
                     source=outside.source,
                     measures=self._measures,
                     audit=self._audit,
+                    free_bytes=self._free_bytes if self._looks_for_room(outside.source) else None,
                 ),
                 start_seconds=300.0,  # recovery reads the journal
                 hang_seconds=30.0,  # longer than any write may take
@@ -607,9 +609,17 @@ class Desk:
         return DeskFigures(
             actors=tuple(_actor_figures(handle, states.get(handle.name)) for handle in handles),
             market_weight_used=self.outside.governor.used() if self.outside.governor else None,
+            disk_free_bytes=self._free_bytes(),
             last_audit_ms=audited.at_ms if audited else None,
             last_audit_clean=not self._audit.finding,
         )
+
+    def _free_bytes(self) -> int | None:
+        return free_bytes(self.settings.storage.data_dir)
+
+    def _looks_for_room(self, source: Source) -> bool:
+        """A database elsewhere has a disk of its own; a recording gives the same journal whatever the disk."""
+        return self._mongod is not None and source is not Source.RECORDED
 
     # --- supervision
 

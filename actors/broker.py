@@ -10,6 +10,7 @@ import gevent
 
 from actors.base import Actor
 from actors.catch_up import CatchUp, slices
+from actors.disk_room import LOOK_SECONDS, DiskRoom
 from actors.gevent_actor import Inbox
 from actors.known_commands import KnownCommands
 from actors.latencies import Latencies, NotMeasured
@@ -31,6 +32,7 @@ from domain.command_values import Command
 from domain.desk import Desk
 from domain.errors import LedgerCorrupt, LedgerFenced, LedgerUnavailable
 from domain.execution import Exchange
+from domain.executor import DATABASE_AWAY
 from domain.explanations import executed
 from domain.market import INTERVAL_MS, Source
 from domain.market_seen import SeenRecords
@@ -112,7 +114,7 @@ class BrokerActor(Actor):
     Handles: SubmitOrder, ClosePosition, CancelOrder, AmendProtection, SetControl, RecordSettings, SendAccount,
         SettingsApplied, ActorStarted, LedgerFailed, RulesChanged, MarketStatusChanged, BookChanged, TradePrinted,
         CandleOpened, CandleClosed, QuoteChanged, TickerChanged, MissedTrades, BatchWritten, TimerFired (recover,
-        retry, catch_up, deadline, mark, seen, equity, store).
+        retry, catch_up, deadline, mark, seen, equity, store, room).
     Tells: hub, bots and who asked: OrderAccepted, OrderRefused, OrderFilled, OrderCancelled, PositionAmended,
         AccountChanged, StatisticsChanged, ControlChanged, SettingsRecorded, RecentTrades; hub: LedgerAdvanced, Alerted;
         market: SendMarketState, SendTrades; supervisor: SettingsRecorded, LedgerFailed.
@@ -134,6 +136,7 @@ class BrokerActor(Actor):
         source: Source,
         measures: Measures | None = None,
         audit: LedgerAudit | None = None,
+        free_bytes: Callable[[], int | None] | None = None,
         on_death: Callable[[str, str, str], None] | None = None,
     ) -> None:
         super().__init__(name="broker", on_death=on_death)
@@ -148,6 +151,7 @@ class BrokerActor(Actor):
         self._source = source
         self._latencies = Latencies(NotMeasured() if measures is None else measures)
         self._audit = audit
+        self._room = DiskRoom(free_bytes, settings.storage.min_free_mib)
         self._recorded: recorded_settings.Values = ()  # the settings in force, as the journal has them
         self._exchange: Exchange | None = None  # None until recovered
         self._writer: LedgerWriter | None = None
@@ -341,6 +345,9 @@ class BrokerActor(Actor):
             self._ask_for_missed(desk.exposed())
         self._timers.every(60, self.name, "equity")
         self._timers.every(SEEN_SECONDS, self.name, "seen")
+        if self._room.free_bytes is not None:
+            self._real_timers.every(LOOK_SECONDS, self.name, "room")
+            self._look_for_room()
         for name in (*map(bot_of, self._settings.bots.pairs), "hub"):
             self._send_account(name, recent=name == "hub")
         self._after_message()
@@ -480,12 +487,12 @@ class BrokerActor(Actor):
             self._tell_refusal(refused, command.reply_to)
         else:
             self._asked[command.order_id] = command.reply_to
-            self._ex.executor.ledger_available = not unavailable
+            self._take_risk_if(available=not unavailable)
             if isinstance(command, SubmitOrder):
                 self._ex.submit(command, self._clock.now_ms(), content=content)
             else:
                 self._ex.close(command, self._clock.now_ms(), content=content)
-            self._ex.executor.ledger_available = not self._wr.down
+            self._take_risk_if(available=not self._wr.down)
             self._remember_refusal(command.order_id, content)
 
     def _remember_refusal(self, order_id: str, content: str) -> None:
@@ -658,6 +665,8 @@ class BrokerActor(Actor):
                 self._seen_due = not self._read_only
                 if self._seen_due:
                     self._ex.settle_trails()
+            case "room":
+                self._look_for_room()
             case "equity":
                 self._on_minute(self._clock.now_ms())
             case _:
@@ -846,7 +855,7 @@ class BrokerActor(Actor):
         if not self._wr.down or written.batch != _mark_of(self._wr.batch):
             return  # of a broker before this one
         if error is None:
-            self._ex.executor.ledger_available = True
+            self._take_risk_if(available=True)
             self._stored(self._wr)
             self._show_account(self._ex.account(self._clock.now_ms()))
             self.log.info("The ledger is available again at seq %s", self._wr.stored_seq)
@@ -859,7 +868,7 @@ class BrokerActor(Actor):
         self._latencies.stored(batch)
         writer.announce_stored()
         self._project(projections(batch))
-        self._peers.tell("hub", LedgerAdvanced(seq=writer.stored_seq, hash=writer.stored_hash, available=True))
+        self._tell_ledger(available=True, sentence="")
         kinds = {document["type"] for document in batch}
         if kinds & {"deposit", "order", "fill", "liquidation", "cancel", "amend"}:
             self._show_account(self._ex.account(self._clock.now_ms()))
@@ -879,7 +888,7 @@ class BrokerActor(Actor):
         if not self._wr.down:
             self.log.warning("The ledger is unavailable, %s events wait: %s", len(self._wr), error)
             self._alert("error", "ledger_unavailable", "The ledger is unavailable: no new positions until it is back.")
-        self._ex.executor.ledger_available = False
+        self._take_risk_if(available=False)
         self._real_timers.after(self._wr.failed(), self.name, "retry")
         self._tell_ledger(available=False, sentence=str(error))
 
@@ -892,11 +901,38 @@ class BrokerActor(Actor):
         self._tell_ledger(available=False, sentence=str(error))
 
     def _tell_ledger(self, *, available: bool, sentence: str) -> None:
+        """Tell whether the ledger takes new risk; for want of room on its disk it does not, though it is there."""
         seq, head = (0, "") if self._writer is None else (self._writer.stored_seq, self._writer.stored_hash)
         self._peers.tell(
             "hub",
-            LedgerAdvanced(seq=seq, hash=head, available=available, read_only=bool(self._read_only), message=sentence),
+            LedgerAdvanced(
+                seq=seq,
+                hash=head,
+                available=available and not self._room.short,
+                read_only=bool(self._read_only),
+                message=sentence or self._room.short,
+            ),
         )
+
+    def _take_risk_if(self, *, available: bool) -> None:
+        """Let the exchange take new risk if the ledger is available and its disk has room."""
+        executor = self._ex.executor
+        executor.ledger_available = available and not self._room.short
+        executor.away = self._room.short if available and self._room.short else DATABASE_AWAY
+
+    def _look_for_room(self) -> None:
+        """Refuse new risk while the database's disk is nearly full, and say so; exits go on."""
+        if not self._room.look() or self._read_only:
+            return
+        self._take_risk_if(available=not self._wr.down)
+        self._show_account(self._ex.account(self._clock.now_ms()))
+        if self._room.short:
+            self.log.warning("No new risk is taken: %s", self._room.short)
+            self._alert("error", "disk_full", f"No new positions: {self._room.short}.")
+        else:
+            self.log.info("The database's disk has room again")
+            self._alert("info", "disk_has_room", "The database's disk has room again.")
+        self._tell_ledger(available=not self._wr.down, sentence="")
 
     def _alert(self, level: str, code: str, sentence: str) -> None:
         self._peers.tell("hub", Alerted(level=level, code=code, message=sentence, at_ms=self._clock.now_ms()))
@@ -926,7 +962,7 @@ class BrokerActor(Actor):
         if recent:
             answers.append(RecentTrades(trades=tuple(reversed(desk.trades)), closed=tuple(reversed(desk.closed))))
         if name == "hub":
-            available = not self._wr.down and not self._read_only
+            available = not self._wr.down and not self._read_only and not self._room.short
             answers.insert(
                 0,
                 LedgerAdvanced(
@@ -934,7 +970,7 @@ class BrokerActor(Actor):
                     hash=desk.head,
                     available=available,
                     read_only=bool(self._read_only),
-                    message=self._read_only,
+                    message=self._read_only or self._room.short,
                 ),
             )
             if self._read_only:  # it was found before there was a hub to be told

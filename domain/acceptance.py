@@ -50,6 +50,7 @@ class Situation:
     paper: PaperRules
     now_ms: int
     ledger_available: bool
+    away: str = ""  # why it is not
 
 
 def content_of(command: SubmitOrder | ClosePosition) -> str:
@@ -211,9 +212,8 @@ class _Acceptance:
         if command.reduce_only or quantity <= self.closable:
             return None
         if not self.situation.ledger_available:
-            return Refused(
-                Refusal.LEDGER_UNAVAILABLE, "the ledger must be available for new risk, the database is away"
-            )
+            sentence = f"the ledger must be available for new risk, {self.situation.away}"
+            return Refused(Refusal.LEDGER_UNAVAILABLE, sentence)
         if refused := self._check_age() or self.situation.market.untradable(command.pair, self.situation.now_ms):
             return refused
         assert reference is not None  # untradable() refused it otherwise

@@ -241,6 +241,7 @@ class Exchange(OverExecutor):
             paper=self.paper,
             now_ms=now_ms,
             ledger_available=self.executor.ledger_available,
+            away=self.executor.away,
         )
 
     def _decide(

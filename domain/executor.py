@@ -28,6 +28,7 @@ from domain.trading import (
 )
 from domain.waiting import Trail
 
+DATABASE_AWAY = "the database is away"
 TRAIL_MS = 1000  # a trailing stop that creeps is recorded once in this time
 LEAP_MS = 100  # one that leaps, by a basis point of the price or more, once in this
 LEAP = Decimal("0.0001")
@@ -41,6 +42,7 @@ class Executor:
     market: MarketView
     paper: PaperRules
     ledger_available: bool = True
+    away: str = DATABASE_AWAY  # why it is not, for whoever is refused
     messages: list[object] = field(default_factory=list)
     trails: dict[str, Trail] = field(default_factory=dict)  # per pair
     _told_trails: dict[str, tuple[int, int]] = field(default_factory=dict)  # pair -> (seq that opened it, when)

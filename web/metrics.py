@@ -39,6 +39,7 @@ class DeskFigures:
     market_weight_used: int | None = None  # exchange request weight of the running minute
     ledger_seq: int = 0
     ledger_available: bool = True
+    disk_free_bytes: int | None = None  # where the data directory is
     last_audit_ms: int | None = None
     last_audit_clean: bool = True
     news_sources: tuple[NewsSourceStatus, ...] = ()
@@ -71,6 +72,10 @@ class _Desk:
         yield GaugeMetricFamily(
             "quorum_ledger_available", "Whether the ledger takes writes", value=float(figures.ledger_available)
         )
+        if figures.disk_free_bytes is not None:
+            yield GaugeMetricFamily(
+                "quorum_disk_free_bytes", "Room on the disk of the data directory", value=figures.disk_free_bytes
+            )
         if figures.last_audit_ms is not None:
             yield GaugeMetricFamily(
                 "quorum_last_audit_timestamp_seconds", "Last audit", value=figures.last_audit_ms / 1000

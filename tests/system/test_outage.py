@@ -43,6 +43,7 @@ def desk(desks: Callable[..., DeskProcess]) -> DeskProcess:
     settings = simulated()
     settings["bots"]["pairs"][PAIR] = {"enabled": False}
     settings["server"] = {"port": 0, "messages_per_second": 1000}
+    settings["storage"] = {"min_free_mib": 0}  # a small disk is filled up
     return desks(settings)
 
 

@@ -48,6 +48,7 @@ def test_everything_is_shown_under_its_name():
             market_staleness_seconds=(("BTCUSDT", 0.25),),
             market_weight_used=12,
             ledger_seq=99,
+            disk_free_bytes=2048,
             last_audit_ms=5000,
             last_audit_clean=False,
         )
@@ -66,6 +67,7 @@ def test_everything_is_shown_under_its_name():
         ("quorum_llm_latency_seconds", ("grok", "x-ai/grok")): 1.5,
         ("quorum_market_staleness_seconds", ("BTCUSDT",)): 0.25,
         ("quorum_market_weight_used", ()): 12,
+        ("quorum_disk_free_bytes", ()): 2048,
         ("quorum_ledger_seq", ()): 99,
         ("quorum_ledger_available", ()): 1,
         ("quorum_last_audit_timestamp_seconds", ()): 5,
