@@ -4,6 +4,7 @@ import type {
   AnalysisLogView,
   AnalysisStatusView,
   AnalystView,
+  ActorView,
   AlertView,
   BalanceView,
   BotStatusView,
@@ -11,12 +12,16 @@ import type {
   FearGreedView,
   HealthView,
   InitialView,
+  InsightsView,
   MarketStatusView,
   NewsItemView,
+  OpinionView,
   OrderView,
   PendingTradeView,
   PositionView,
   PriceView,
+  SettingsReloadedView,
+  SignalView,
   SourceView,
   TradeLogView,
   TradeView,
@@ -44,6 +49,11 @@ export type Source = SourceView;
 export type MarketStatus = MarketStatusView;
 export type Pending = PendingTradeView;
 export type Health = HealthView;
+export type Actor = ActorView;
+export type Insights = InsightsView;
+export type Opinion = OpinionView;
+export type Signal = SignalView;
+export type Reloaded = SettingsReloadedView;
 export type Role = string; // operator or viewer
 export type InitialData = InitialView;
 

@@ -1,6 +1,7 @@
 /** What the page knows, and how a frame changes it: pure functions, no DOM, no socket. */
 
 import type {
+  Actor,
   Alert,
   AnalysisLine,
   AnalysisStatus,
@@ -13,12 +14,14 @@ import type {
   Frame,
   Health,
   InitialData,
+  Insights,
   MarketStatus,
   NewsItem,
   Order,
   Pending,
   Position,
   Price,
+  Reloaded,
   Role,
   Source,
   Trade,
@@ -55,6 +58,10 @@ export interface State {
   candles: Record<string, CandleRow[]>; // by seriesKey
   pending: Pending[]; // trades that wait for an approval
   health: Health | null;
+  insights: Record<string, Insights>; // the newest opinions and signal of each pair
+  serverTime: number; // ms: the desk's clock when the snapshot was made
+  settingsHash: string;
+  reloaded: Reloaded | null; // what the newest reload of the settings changed
 }
 
 export const EMPTY: State = {
@@ -81,6 +88,10 @@ export const EMPTY: State = {
   candles: {},
   pending: [],
   health: null,
+  insights: {},
+  serverTime: 0,
+  settingsHash: "",
+  reloaded: null,
 };
 
 export function seriesKey(symbol: string, interval: string): string {
@@ -127,6 +138,10 @@ function fromSnapshot(state: State, data: InitialData): State {
     analysts: data.analysts,
     news: data.news,
     pending: data.pending_trades ?? [],
+    insights: data.ai_insights ?? {},
+    serverTime: Date.parse(data.server.time),
+    settingsHash: data.server.settings_hash,
+    decisions: [], // some may have been missed: who shows them asks for them
     candles: {}, // asked for anew: some may have closed meanwhile
   };
 }
@@ -168,6 +183,10 @@ function afterTrade(state: State, data: Executed): State {
   };
 }
 
+function withoutPending(state: State, symbol: string): State {
+  return { ...state, pending: state.pending.filter((one) => one.symbol !== symbol) };
+}
+
 type Reducer = (state: State, data: never) => State;
 
 const REDUCERS: Record<string, Reducer> = {
@@ -203,10 +222,16 @@ const REDUCERS: Record<string, Reducer> = {
   analysis_log: ((state: State, data: AnalysisLine) => ({ ...state, analysisLog: withLine(state.analysisLog, data) })) as Reducer,
   trade_log: ((state: State, data: TradeLine) => ({ ...state, tradeLog: withLine(state.tradeLog, data) })) as Reducer,
   decision: ((state: State, data: Decision) => ({ ...state, decisions: newestFirst(state.decisions, data) })) as Reducer,
-  decisions_response: ((state: State, data: { decisions: Decision[] }) => ({
-    ...state,
-    decisions: data.decisions.slice(0, MAX_ROWS),
-  })) as Reducer,
+  ai_insights: ((state: State, data: Insights) => ({ ...state, insights: { ...state.insights, [data.symbol]: data } })) as Reducer,
+  actor_status: ((state: State, data: Actor) => {
+    if (!state.health) return state;
+    const { error, ...told } = data;
+    const actor = { ...state.health.actors[data.name], ...told, ...(error ? { last_error: error } : {}) };
+    return { ...state, health: { ...state.health, actors: { ...state.health.actors, [data.name]: actor } } };
+  }) as Reducer,
+  settings_reloaded: ((state: State, data: Reloaded) => ({ ...state, reloaded: data, settingsHash: data.hash })) as Reducer,
+  trade_accepted: ((state: State, data: { symbol: string }) => withoutPending(state, data.symbol)) as Reducer,
+  trade_rejected: ((state: State, data: { symbol: string }) => withoutPending(state, data.symbol)) as Reducer,
   news_update: ((state: State, data: { items: NewsItem[] }) => {
     const known = new Set(state.news.map((item) => item.id));
     const fresh = data.items.filter((item) => !known.has(item.id));

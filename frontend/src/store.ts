@@ -40,6 +40,10 @@ export const pending = part("pending");
 export const health = part("health");
 export const role = part("role");
 export const ledgerSeq = part("ledgerSeq");
+export const insights = part("insights");
+export const serverTime = part("serverTime");
+export const settingsHash = part("settingsHash");
+export const reloaded = part("reloaded");
 
 const joined = computed(() => Object.keys(state.value.bot?.pair_status ?? state.value.prices).join(" "));
 export const symbols = computed(() => (joined.value ? joined.value.split(" ") : []));
@@ -58,6 +62,8 @@ function apply(): void {
 
 function receive(frame: Frame): void {
   queue.push(frame);
+  // the alert says that a trade waits, or that one was decided on: which ones wait is asked
+  if (frame.type === "ai_opportunity_alert") void ask("get_pending_trades", {});
   if (frame.type === "initial_data") {
     apply();
     arrived();
@@ -76,7 +82,6 @@ function arrived(): void {
   if (!state.value.balance) void ask("get_balance", {}); // a hub whose snapshot does not hold them
   if (!state.value.market) void ask("get_health", {});
   void ask("get_news_data", { limit: 50 });
-  void ask("get_decisions", { limit: 50 });
 }
 
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";

@@ -81,10 +81,10 @@ def test_prices_and_balances_move_and_the_banner_says_they_are_not_real(
     until_changed(page, ".pair .price")
     expect(page.locator("#chart canvas").first).to_be_visible()
     turn_to(page, "News")
-    expect(page.locator("#news li").first).to_be_visible()
+    expect(page.locator("#news-list [role=listitem]").first).to_be_visible()
     turn_to(page, "Quorum")
-    expect(page.locator("#analysts li").first).to_be_visible()
-    assert "of $0.00" not in page.locator("#analysts").inner_text()  # the built-in analyst costs nothing
+    expect(page.locator(".scorecard").first).to_be_visible()
+    assert "of $0.00" not in page.locator("#scorecards").inner_text()  # the built-in analyst costs nothing
     assert page.screenshot(path=tmp_path / "page.png")[:4] == b"\x89PNG"
     assert console == []
 
@@ -143,7 +143,8 @@ def test_bots_are_started_trade_and_are_stopped(page: Page, desk: DeskProcess, c
     expect(page.locator("#bot-state")).to_have_text("running")
     expect(page.locator("#analysis-toggle")).to_have_text("Stop analysis")
     turn_to(page, "Why")
-    expect(page.locator("#decisions li.traded").first).to_be_visible(timeout=60_000)
+    page.select_option("#filter-outcome", "traded")
+    expect(page.locator("#decision-list .traded").first).to_be_visible(timeout=60_000)
     turn_to(page, "Desk")
     expect(page.locator("#trade-log li").first).to_be_visible(timeout=60_000)
     turn_to(page, "Quorum")

@@ -1,5 +1,5 @@
 import { Chart } from "../parts/chart";
-import { TradeLog } from "../parts/decisions";
+import { TradeLog } from "../parts/trade_log";
 import { Pairs } from "../parts/pairs";
 import { Orders, Positions } from "../parts/positions";
 import { Ticket } from "../parts/ticket";

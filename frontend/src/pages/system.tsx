@@ -1,29 +1,40 @@
 import { useEffect } from "preact/hooks";
-import * as show from "../format";
-import { ask, health, ledgerSeq, market, source, trusted, version } from "../store";
-import { Panel } from "../ui/panel";
+import { Sources } from "../parts/news/mood";
+import { Actors } from "../parts/system/actors";
+import { Logs } from "../parts/system/logs";
+import { Reload } from "../parts/system/reload";
+import { DeskState, LedgerState, MarketState } from "../parts/system/state";
+import { connection, trusted } from "../store";
+import "../styles/quorum.css";
+import "../styles/why.css";
+import "../styles/news.css";
+import "../styles/system.css";
 
-/** The machinery: actors, market, ledger. */
+const AGAIN_MS = 3000;
+
+/** The machinery: actors, market, ledger, log. */
 export function SystemPage() {
   const ready = trusted.value;
   useEffect(() => {
-    if (ready) void ask("get_health", {});
+    if (!ready) return undefined;
+    const read = () => void connection.ask("get_health", {}).catch(() => undefined); // the connection says that it is lost
+    read();
+    const timer = window.setInterval(read, AGAIN_MS);
+    return () => window.clearInterval(timer);
   }, [ready]);
-  const known = health.value;
   return (
-    <Panel title="Desk" id="system">
-      <dl class="facts">
-        <dt>Version</dt>
-        <dd>{version.value}</dd>
-        <dt>Prices from</dt>
-        <dd>{source.value.kind}</dd>
-        <dt>Market</dt>
-        <dd>{show.words(market.value?.state ?? "")}</dd>
-        <dt>Newest journal entry</dt>
-        <dd>{ledgerSeq.value}</dd>
-        <dt>Actors running</dt>
-        <dd>{known ? Object.values(known.actors).filter((actor) => actor.state === "running").length : "–"}</dd>
-      </dl>
-    </Panel>
+    <div class="system-page">
+      <div class="stack">
+        <Actors />
+        <Logs />
+      </div>
+      <div class="stack">
+        <MarketState />
+        <LedgerState />
+        <Reload />
+        <DeskState />
+        <Sources />
+      </div>
+    </div>
   );
 }
