@@ -11,6 +11,7 @@ from domain.messages import AmendProtection, ClosePosition, SetControl, SubmitOr
 from domain.ports import JournalDocument, LedgerStore
 
 AHEAD = 500  # waiting messages looked at; more than become one batch
+KEPT = 2 * AHEAD  # answers that nobody has looked at
 
 
 class KnownCommands:
@@ -41,7 +42,7 @@ class KnownCommands:
             LedgerUnavailable: the journal could not be asked.
         """
         if document_id not in self._answers:
-            self._answers = self._ask(document_id)
+            self._ask(document_id)
         return self._answers.pop(document_id)
 
     def forget(self, document_ids: Iterable[object]) -> None:
@@ -49,11 +50,15 @@ class KnownCommands:
         for document_id in document_ids:
             self._answers.pop(document_id, None)
 
-    def _ask(self, document_id: str) -> dict[object, JournalDocument | None]:
+    def _ask(self, document_id: str) -> None:
+        """Ask for `document_id` and for what waiting commands will ask for that is not known yet."""
+        if len(self._answers) > KEPT:
+            self._answers.clear()  # of commands that were refused before anybody looked
         commands = filter(None, map(document_id_of, self._waiting(AHEAD)))
-        ids = dict.fromkeys([document_id, *(waits for waits in commands if not self._is_waiting(waits))])
+        wanted = (one for one in commands if one not in self._answers and not self._is_waiting(one))
+        ids = dict.fromkeys([document_id, *wanted])
         found = self._store.find_many(tuple(ids)) if len(ids) > 1 else {document_id: self._store.find(document_id)}
-        return {one: found.get(one) for one in ids}
+        self._answers |= {one: found.get(one) for one in ids}
 
 
 def document_id_of(message: object) -> str | None:

@@ -1,8 +1,9 @@
 """Supervision in the manner of Erlang/OTP: ordered start, restarts with back-off, hung actors, reverse stop.
 
 What is detected, and how: a failing handler or on_start reports itself (Actor.on_failure); a sweep finds actors that
-have ended without a report and, by a Ping that stays unanswered, those that hang. A hung actor is abandoned, not
-killed: its Peers are revoked, so that nothing it still says is heard. What follows is decided in domain/restarts.py.
+have ended without a report and, by a Ping that stays unanswered while no message is taken, those that hang: who works
+off a long queue does not. A hung actor is abandoned, not killed: its Peers are revoked, so that nothing it still says
+is heard. What follows is decided in domain/restarts.py.
 """
 
 import random
@@ -95,7 +96,8 @@ class _Child:
     ref: ActorRef[Any] | None = None
     restarts: int = 0
     restarted_ms: tuple[int, ...] = ()  # within the window of the policy
-    ping: tuple[float, pykka.Future[Any]] | None = None
+    ping: tuple[float, pykka.Future[Any]] | None = None  # when it last was seen to get on since it was asked
+    handled: int = 0  # messages, when that was seen
     ending_since: float | None = None  # it takes no more mail, and its last words are not spoken yet
     error: str | None = None
 
@@ -107,6 +109,11 @@ def _monotonic_ms() -> int:
 def _has_ended(ref: ActorRef[Any]) -> bool:
     """Return whether nothing of the actor runs any more; Pykka calls it dead before its last words."""
     return isinstance(ref.actor_inbox, Inbox) and ref.actor_inbox.closed
+
+
+def _handled(ref: ActorRef[Any]) -> int:
+    """Return how many messages the actor has taken."""
+    return ref.actor_inbox.handled if isinstance(ref.actor_inbox, Inbox) else 0
 
 
 class SupervisorActor(Actor):
@@ -273,7 +280,7 @@ class SupervisorActor(Actor):
             return
         try:
             if child.ping is None:
-                child.ping = (time.monotonic(), ref.ask(Ping(), block=False))
+                child.ping, child.handled = (time.monotonic(), ref.ask(Ping(), block=False)), _handled(ref)
                 return
             child.ping[1].get(timeout=0)
             child.ping = None
@@ -282,7 +289,9 @@ class SupervisorActor(Actor):
         except pykka.Timeout:
             limit = child.spec.start_seconds if child.state == "starting" else child.spec.hang_seconds
             assert child.ping is not None
-            if time.monotonic() - child.ping[0] > limit:
+            if (handled := _handled(ref)) != child.handled:  # it has much to do, and does it: it does not hang
+                child.handled, child.ping = handled, (time.monotonic(), child.ping[1])
+            elif time.monotonic() - child.ping[0] > limit:
                 self._unsound(child, f"hangs: no answer for {limit:g} s")
         except ActorDeadError:
             self._ending(child)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.known_commands import AHEAD, KnownCommands, document_id_of
+from actors.known_commands import AHEAD, KEPT, KnownCommands, document_id_of
 from domain.errors import LedgerUnavailable
 from domain.messages import AmendProtection, Ping, SetControl
 from domain.trading import Control
@@ -70,6 +70,27 @@ def test_an_answer_ends_when_a_document_of_that_id_is_made():
     commands.forget(["order:o2", "fill:o2:1"])
     store.documents.append({"_id": "order:o2"})
     assert commands.find("order:o2") == {"_id": "order:o2"}
+
+
+def test_a_question_about_something_else_leaves_the_answers_that_are_known():
+    """A repeat is answered from its fills, too: 500 waiting ones must not be asked for again with each of them."""
+    store = Asked()
+    store.documents += [{"_id": "order:o2", "content": "c"}, {"_id": "fill:o1:1"}]
+    commands = known(store, Mailbox(order("o2"), order("o3")))
+    commands.find("order:o1")
+    assert commands.find("fill:o1:1") == {"_id": "fill:o1:1"}
+    assert commands.find("order:o2") == {"_id": "order:o2", "content": "c"}
+    assert store.queries == [("order:o1", "order:o2", "order:o3")]
+
+
+def test_answers_that_nobody_looks_at_do_not_gather_for_ever():
+    store = Asked()
+    mailbox = Mailbox()
+    commands = known(store, mailbox)
+    for burst in range(6):
+        mailbox.messages = [order(f"o{burst}-{number}") for number in range(AHEAD)]
+        commands.find(f"order:first-{burst}")
+    assert len(commands._answers) <= KEPT + AHEAD + 1
 
 
 def test_a_silent_journal_leaves_no_answers():

@@ -84,6 +84,8 @@ class Child(Actor):
             case Do(what="first job"):
                 gevent.sleep(self.first_job_seconds)
                 self.events.append(f"{self.name} did its first job")
+            case Do(what="toil"):
+                gevent.sleep(0.05)
             case Do(what="sicken"):
                 self.sick = True
             case Ping() if self.sick:
@@ -204,6 +206,18 @@ def test_a_hung_actor_is_replaced_and_what_it_still_says_is_not_heard(desk):
     gevent.sleep(0.8)  # real time by intent: the abandoned one wakes up
 
     assert "a got Do(what='late word')" not in desk.events
+
+
+def test_an_actor_that_works_off_a_long_queue_does_not_hang(desk):
+    desk = desk({"a": {"critical": True}, "b": {}}).begin()
+    for name in ("a", "b"):
+        for _ in range(20):  # a Ping waits 1 s behind them, five times hang_seconds
+            desk.directory.tell(name, Do("toil"))
+    for name in ("a", "b"):
+        assert desk.directory.ask(name, Ping(), timeout=30) is True
+
+    assert desk.ends == []
+    assert desk.states() == {"a": ("running", 0), "b": ("running", 0)}
 
 
 def test_an_actor_that_fails_of_pings_is_replaced_and_the_supervisor_lives_on(desk):
