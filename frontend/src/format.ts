@@ -56,6 +56,14 @@ export function quantity(value: unknown): string {
   return isNumber(value) ? formatter(0, 8).format(value) : DASH;
 }
 
+/** A large number at a glance: 12.3 K, 4.56 M. */
+export function short(value: unknown): string {
+  if (!isNumber(value)) return DASH;
+  const size = Math.abs(value);
+  const [unit, name] = size >= 1e9 ? [1e9, " B"] : size >= 1e6 ? [1e6, " M"] : size >= 1e4 ? [1e3, " K"] : [1, ""];
+  return `${formatter(0, size / unit >= 100 ? 1 : 2).format(value / unit)}${name}`;
+}
+
 /** What a model cost: cents matter little, hundredths of a cent do. */
 export function cost(value: unknown): string {
   if (!isNumber(value)) return DASH;

@@ -8,6 +8,7 @@ import "./styles/controls.css";
 import "./styles/panels.css";
 import "./styles/table.css";
 import "./styles/desk.css";
+import "./styles/chart.css";
 
 const root = document.getElementById("app");
 if (root) render(<App />, root);

@@ -30,6 +30,7 @@ import type {
 
 export const MAX_ROWS = 200;
 export const MAX_CANDLES = 1000;
+export const MAX_TRADES = 20_000;
 
 /** A line of a log with a number of its own, so that a new line does not draw the others anew. */
 export type Keyed<T> = T & { key: number };
@@ -55,6 +56,7 @@ export interface State {
   news: NewsItem[];
   fearGreed: FearGreed | null;
   alerts: Alert[];
+  intervals: string[]; // of the candle series that the desk keeps
   candles: Record<string, CandleRow[]>; // by seriesKey
   pending: Pending[]; // trades that wait for an approval
   health: Health | null;
@@ -85,6 +87,7 @@ export const EMPTY: State = {
   news: [],
   fearGreed: null,
   alerts: [],
+  intervals: [],
   candles: {},
   pending: [],
   health: null,
@@ -142,6 +145,7 @@ function fromSnapshot(state: State, data: InitialData): State {
     serverTime: Date.parse(data.server.time),
     settingsHash: data.server.settings_hash,
     decisions: [], // some may have been missed: who shows them asks for them
+    intervals: data.intervals ?? [],
     candles: {}, // asked for anew: some may have closed meanwhile
   };
 }
@@ -163,7 +167,15 @@ function withOrder(orders: Order[], order: Order): Order[] {
 }
 
 function withTrade(trades: Trade[], trade: Trade): Trade[] {
-  return trades.some((one) => one.trade_id === trade.trade_id) ? trades : newestFirst(trades, trade);
+  return trades.some((one) => one.trade_id === trade.trade_id) ? trades : [trade, ...trades].slice(0, MAX_TRADES);
+}
+
+/** Put older trades to those that are known, newest first. */
+export function withTrades(trades: Trade[], older: readonly Trade[]): Trade[] {
+  const known = new Set(trades.map((trade) => trade.trade_id));
+  const added = older.filter((trade) => !known.has(trade.trade_id));
+  if (added.length === 0) return trades;
+  return [...trades, ...added].sort((a, b) => b.timestamp - a.timestamp).slice(0, MAX_TRADES);
 }
 
 interface Executed {
@@ -247,9 +259,14 @@ const REDUCERS: Record<string, Reducer> = {
   pending_trades_response: ((state: State, data: { trades: Pending[] }) => ({ ...state, pending: data.trades })) as Reducer,
   market_status: ((state: State, data: MarketStatus) => (data.symbol ? state : { ...state, market: data })) as Reducer,
   alert: ((state: State, data: Alert) => ({ ...state, alerts: newestFirst(state.alerts, data).slice(0, 20) })) as Reducer,
-  candles_response: ((state: State, data: { symbol: string; interval: string; candles: CandleRow[] }) => ({
+  candles_response: ((state: State, data: { symbol: string; interval: string; candles: CandleRow[] }) => {
+    const key = seriesKey(data.symbol, data.interval);
+    if (data.candles.length < (state.candles[key]?.length ?? 0)) return state; // a short one beside the whole
+    return { ...state, candles: { ...state.candles, [key]: data.candles.slice(-MAX_CANDLES) } };
+  }) as Reducer,
+  trade_history_response: ((state: State, data: { trades: Trade[] }) => ({
     ...state,
-    candles: { ...state.candles, [seriesKey(data.symbol, data.interval)]: data.candles.slice(-MAX_CANDLES) },
+    trades: withTrades(state.trades, data.trades),
   })) as Reducer,
   candle_update: ((state: State, data: { symbol: string; interval: string; candle: CandleRow }) => {
     const key = seriesKey(data.symbol, data.interval);

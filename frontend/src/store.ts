@@ -4,7 +4,8 @@ import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { Connection, type Link } from "./connection";
 import type { ClientFields, ClientKind } from "./messages";
 import type { Frame } from "./protocol";
-import { EMPTY, reduce, seriesKey, type State } from "./state";
+import { type Choice, choices } from "./chart/series";
+import { EMPTY, MAX_CANDLES, reduce, seriesKey, type State } from "./state";
 
 export const state = signal<State>(EMPTY);
 export const link = signal<Link>("connecting");
@@ -35,6 +36,7 @@ export const tradeLog = part("tradeLog");
 export const decisions = part("decisions");
 export const news = part("news");
 export const fearGreed = part("fearGreed");
+export const intervals = part("intervals");
 export const candles = part("candles");
 export const pending = part("pending");
 export const health = part("health");
@@ -49,6 +51,11 @@ const joined = computed(() => Object.keys(state.value.bot?.pair_status ?? state.
 export const symbols = computed(() => (joined.value ? joined.value.split(" ") : []));
 export const operator = computed(() => role.value === "operator"); // a viewer is shown no commands
 export const trusted = computed(() => state.value.ready && link.value === "open");
+
+/** What sparklines are drawn of: the shortest series there is. */
+export const sparkInterval = computed(() => choices(intervals.value)[0]?.from ?? "");
+
+const asked = new Set<string>(); // what was asked for since the snapshot
 
 let queue: Frame[] = [];
 let scheduled = false;
@@ -78,7 +85,9 @@ function receive(frame: Frame): void {
 function arrived(): void {
   const first = symbols.value[0] ?? "";
   if (!symbols.value.includes(selected.value)) selected.value = first;
+  asked.clear();
   loadCandles();
+  void loadSparks(symbols.value, sparkInterval.value);
   if (!state.value.balance) void ask("get_balance", {}); // a hub whose snapshot does not hold them
   if (!state.value.market) void ask("get_health", {});
   void ask("get_news_data", { limit: 50 });
@@ -101,6 +110,11 @@ export async function ask<Kind extends ClientKind>(type: Kind, fields: ClientFie
   }
 }
 
+/** Ask the hub what nobody waits for: where there is no answer, nothing is said. */
+export function quietly<Kind extends ClientKind>(type: Kind, fields: ClientFields[Kind]): Promise<Frame | null> {
+  return connection.ask(type, fields).catch(() => null);
+}
+
 /** Ask the hub and say what came of it. */
 export async function command<Kind extends ClientKind>(
   type: Kind,
@@ -115,10 +129,37 @@ export async function command<Kind extends ClientKind>(
   return good;
 }
 
+/** The series of candles that is drawn: as chosen, or the first there is. */
+export const choice = computed<Choice>(() => {
+  const all = choices(intervals.value);
+  return all.find((one) => one.interval === interval.value) ?? all[0] ?? { interval: interval.value, from: interval.value };
+});
+
+/** Ask for the candles and earlier trades of the pair that is shown. */
 export function loadCandles(): void {
   const symbol = selected.value;
-  if (!symbol || state.value.candles[seriesKey(symbol, interval.value)]) return;
-  void ask("get_candles", { symbol, interval: interval.value, limit: 500 });
+  const { from } = choice.value;
+  const key = seriesKey(symbol, from);
+  if (!symbol || !trusted.value || asked.has(key)) return;
+  asked.add(key);
+  void ask("get_candles", { symbol, interval: from, limit: MAX_CANDLES });
+  if (asked.has(symbol)) return;
+  asked.add(symbol);
+  void quietly("get_trade_history", { symbol, limit: 200 });
+}
+
+const SPARK_CANDLES = 60;
+const PACE_MS = 150; // fewer than the messages that a session may send in a second
+
+/** Ask for the short series that sparklines are drawn of, one pair after the other. */
+async function loadSparks(pairs: readonly string[], from: string): Promise<void> {
+  for (const symbol of pairs) {
+    const key = seriesKey(symbol, from);
+    if (!trusted.value) return;
+    if (state.value.candles[key] || asked.has(key)) continue;
+    await quietly("get_candles", { symbol, interval: from, limit: SPARK_CANDLES });
+    await new Promise((resolve) => window.setTimeout(resolve, PACE_MS));
+  }
 }
 
 export function select(symbol: string): void {

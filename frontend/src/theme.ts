@@ -1,22 +1,16 @@
 /** Light, dark, or as the machine says: kept in this browser. */
 
 import { computed, effect, signal } from "@preact/signals";
+import { keep, kept } from "./kept";
 
 export type Theme = "auto" | "light" | "dark";
 
 const KEY = "quorum.theme";
+const THEMES: readonly Theme[] = ["auto", "light", "dark"];
 const darkMachine = window.matchMedia("(prefers-color-scheme: dark)");
 
-function kept(): Theme {
-  try {
-    const value = localStorage.getItem(KEY);
-    return value === "light" || value === "dark" ? value : "auto";
-  } catch {
-    return "auto"; // storage is switched off
-  }
-}
-
-export const theme = signal<Theme>(kept());
+const before = kept<Theme>(KEY, "auto");
+export const theme = signal<Theme>(THEMES.includes(before) ? before : "auto");
 const machine = signal(darkMachine.matches);
 darkMachine.addEventListener("change", (event) => (machine.value = event.matches));
 
@@ -26,11 +20,7 @@ effect(() => {
   const root = document.documentElement;
   if (theme.value === "auto") delete root.dataset.theme;
   else root.dataset.theme = theme.value;
-  try {
-    localStorage.setItem(KEY, theme.value);
-  } catch {
-    // it holds until the page is closed
-  }
+  keep(KEY, theme.value);
 });
 
 const NEXT: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };

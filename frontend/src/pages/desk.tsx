@@ -1,22 +1,29 @@
-import { Chart } from "../parts/chart";
+import { Chart } from "../chart/chart";
+import { Account } from "../desk/account";
+import { Orders } from "../desk/orders";
+import { Pairs } from "../desk/pairs";
+import { Positions } from "../desk/positions";
+import { Ticket } from "../desk/ticket";
 import { TradeLog } from "../parts/trade_log";
-import { Pairs } from "../parts/pairs";
-import { Orders, Positions } from "../parts/positions";
-import { Ticket } from "../parts/ticket";
 import { operator } from "../store";
 
-/** What is traded now: prices, chart, ticket, positions, orders. */
+/** What is traded now: prices, chart, ticket, positions, orders, account. */
 export function DeskPage() {
   return (
     <div class="stack">
       <Pairs />
-      <div class={operator.value ? "split" : ""}>
-        <Chart />
-        {operator.value && <Ticket />}
+      <div class="split desk">
+        <div class="stack">
+          <Chart />
+          <Positions />
+          <Orders />
+        </div>
+        <div class="stack">
+          {operator.value && <Ticket />}
+          <Account />
+          <TradeLog />
+        </div>
       </div>
-      <Positions />
-      <Orders />
-      <TradeLog />
     </div>
   );
 }

@@ -37,12 +37,12 @@ interface FigureProps {
   id: string;
   text: string;
   tone?: string;
-  main?: boolean;
+  rank?: "main" | "detail" | "";
 }
 
-function Figure({ name, id, text, tone = "", main = false }: FigureProps) {
+function Figure({ name, id, text, tone = "", rank = "" }: FigureProps) {
   return (
-    <div class={main ? "figure main" : "figure"}>
+    <div class={`figure ${rank}`}>
       <dt>{name}</dt>
       <dd id={id} class={tone}>
         {text}
@@ -56,9 +56,9 @@ function Figures() {
   const today = money ? money.realized_pnl_today - money.fees_today : undefined;
   return (
     <dl class={trusted.value ? "figures" : "figures doubtful"}>
-      <Figure name="Equity" id="equity" text={show.money(money?.equity)} main />
-      <Figure name="Free cash" id="balance" text={show.money(money?.balance)} />
-      <Figure name="Margin" id="margin" text={show.money(money?.margin)} />
+      <Figure name="Equity" id="equity" text={show.money(money?.equity)} rank="main" />
+      <Figure name="Free cash" id="balance" text={show.money(money?.balance)} rank="detail" />
+      <Figure name="Margin" id="margin" text={show.money(money?.margin)} rank="detail" />
       <Figure name="Unrealised" id="unrealized" text={show.signed(money?.unrealized_pnl)} tone={show.tone(money?.unrealized_pnl)} />
       <Figure name="Today, net" id="today" text={show.signed(today)} tone={show.tone(today)} />
     </dl>

@@ -11,6 +11,7 @@ export interface Column<T> {
   number?: boolean; // right aligned
   head?: boolean; // names the row
   class?: (row: T) => string;
+  headClass?: string;
   hint?: string;
 }
 
@@ -126,7 +127,7 @@ function Head<T>({ column, sort, onSort }: HeadProps<T>) {
   return (
     <th
       scope="col"
-      class={column.number ? "number" : ""}
+      class={`${column.number ? "number" : ""} ${column.key === "actions" ? "actions" : ""} ${column.headClass ?? ""}`.trim()}
       title={column.hint}
       aria-sort={chosen ? (sort.down ? "descending" : "ascending") : undefined}
     >

@@ -1,10 +1,21 @@
 import { useComputed } from "@preact/signals";
 import { useState } from "preact/hooks";
 import * as show from "../format";
-import { bot, prices, select, selected, symbols } from "../store";
+import { seriesKey } from "../state";
+import { bot, candles, prices, select, selected, sparkInterval, symbols } from "../store";
 import { Change } from "../ui/badge";
+import { Sparkline } from "../ui/sparkline";
 
 const MANY = 12;
+const SPARK_CANDLES = 60;
+
+/** The last hour of a pair as a line. */
+function Spark({ symbol }: { symbol: string }) {
+  const rows = useComputed(() => candles.value[seriesKey(symbol, sparkInterval.value)]).value;
+  const closes = rows?.slice(-SPARK_CANDLES).map((row) => row[4]) ?? [];
+  const rise = (closes[closes.length - 1] ?? 0) - (closes[0] ?? 0);
+  return <Sparkline values={closes} tone={show.tone(rise)} />;
+}
 
 function Pair({ symbol }: { symbol: string }) {
   const quote = useComputed(() => prices.value[symbol]).value;
@@ -19,13 +30,15 @@ function Pair({ symbol }: { symbol: string }) {
       onClick={() => select(symbol)}
     >
       <span class="name">{symbol.replace(/USDT$/, "")}</span>
-      <Change value={quote?.change_24h} text={show.percent(quote?.change_24h)} />
-      <span class="price">{show.price(quote?.price)}</span>
       <span class={`status ${status ?? ""}`}>{quote?.stale ? "stale" : show.words(status ?? "")}</span>
+      <span class="price">{show.price(quote?.price)}</span>
+      <Change value={quote?.change_24h} text={show.percent(quote?.change_24h)} />
+      <Spark symbol={symbol} />
     </button>
   );
 }
 
+/** All pairs with their prices of now; the pressed one is shown below. */
 export function Pairs() {
   const [wanted, setWanted] = useState("");
   const all = symbols.value;
