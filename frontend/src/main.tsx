@@ -9,6 +9,7 @@ import "./styles/panels.css";
 import "./styles/table.css";
 import "./styles/desk.css";
 import "./styles/chart.css";
+import "./styles/results.css";
 
 const root = document.getElementById("app");
 if (root) render(<App />, root);
