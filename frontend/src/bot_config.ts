@@ -88,6 +88,24 @@ export const GROUPS: readonly Group[] = [
   },
 ];
 
+/** Why a setting has no effect while the others are as they are; "" where it has one. */
+export function idleBecause(key: string, config: Config): string {
+  const [exits, sizing] = [valueOf(config, "exits"), valueOf(config, "sizing")];
+  const bounds = exits === "percent" || exits === "opinion";
+  if (/^trailing_(trigger|distance)/.test(key) && valueOf(config, "trailing_enabled") === false) return "trailing is off";
+  if (key.startsWith("trailing_") && key.endsWith("_usd") && exits !== "usd") return `exits: ${exits}`;
+  if (/^trailing_.*_percent$/.test(key) && exits === "usd") return "exits: usd";
+  if (["stop_loss_percent", "take_profit_percent"].includes(key) && !bounds) return `exits: ${exits}`;
+  if (["stop_loss_usd", "profit_target_usd"].includes(key) && exits !== "usd") return `exits: ${exits}`;
+  if (["stop_loss_atr", "take_profit_atr"].includes(key) && exits !== "atr") return `exits: ${exits}`;
+  if (key === "risk_per_trade_percent" && sizing === "fixed") return "sizing: fixed";
+  if (key === "trade_amount_usdt" && (sizing === "risk" || sizing === "kelly")) return `sizing: ${sizing}`;
+  if (key === "approval_wait_secs" && valueOf(config, "manual_approval_mode") === false) return "approval is off";
+  const guard = /^(protections\.\w+)\.(?:window|pause|min_profit)/.exec(key)?.[1];
+  if (guard && (valueOf(config, `${guard}.trades`) ?? valueOf(config, `${guard}.percent`)) === 0) return "off";
+  return "";
+}
+
 export interface Section {
   title: string;
   fields: BotFieldView[];

@@ -3,7 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import { changes, type Config, type Draft, problems, toSend } from "./bot_config";
 import type { BotConfigView } from "./messages";
-import { ask, bot, notice, operator, reloaded, trusted } from "./store";
+import { ask, bot, notice, operator, quietly, reloaded, trusted } from "./store";
 
 export const scope = signal(""); // a pair, or "" for all
 export const configs = signal<Record<string, BotConfigView>>({}); // by scope
@@ -20,7 +20,7 @@ export const wrong = computed(() => problems(changed.value, fields.value));
 export async function loadConfigs(): Promise<void> {
   const wanted = scope.peek() ? ["", scope.peek()] : [""];
   for (const symbol of wanted) {
-    const frame = await ask("get_bot_config", symbol ? { symbol } : {});
+    const frame = await quietly("get_bot_config", symbol ? { symbol } : {});
     const view = frame?.data as BotConfigView | undefined;
     if (view) configs.value = { ...configs.peek(), [symbol]: view };
   }

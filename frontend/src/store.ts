@@ -67,10 +67,15 @@ function apply(): void {
   state.value = frames.reduce(reduce, state.value);
 }
 
+/** Whether an alert says that a trade waits for an operator, or does no longer: which ones wait is asked. */
+function concernsWaiting(frame: Frame): boolean {
+  const { symbol, status } = frame.data as { symbol: string; status: string };
+  return status === "pending_approval" || state.value.pending.some((one) => one.symbol === symbol);
+}
+
 function receive(frame: Frame): void {
   queue.push(frame);
-  // the alert says that a trade waits, or that one was decided on: which ones wait is asked
-  if (frame.type === "ai_opportunity_alert") void ask("get_pending_trades", {});
+  if (frame.type === "ai_opportunity_alert" && concernsWaiting(frame)) void quietly("get_pending_trades", {});
   if (frame.type === "initial_data") {
     apply();
     arrived();

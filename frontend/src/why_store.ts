@@ -3,7 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { GetDecisions } from "./messages";
 import type { Decision, Frame } from "./protocol";
-import { ask, decisions, trusted } from "./store";
+import { decisions, quietly, trusted } from "./store";
 import { type Filter, fits, merged } from "./traces";
 
 const PAGE = 100;
@@ -35,7 +35,7 @@ let turn = 0; // only the answer to the newest question counts
 export async function load(): Promise<void> {
   const mine = ++turn;
   loading.value = true;
-  const found = decisionsOf(await ask("get_decisions", asked({})));
+  const found = decisionsOf(await quietly("get_decisions", asked({})));
   if (mine !== turn) return;
   loaded.value = found;
   complete.value = found.length < PAGE;
@@ -48,7 +48,7 @@ export async function loadOlder(): Promise<void> {
   if (!last || loading.peek() || complete.peek()) return;
   const mine = ++turn;
   loading.value = true;
-  const found = decisionsOf(await ask("get_decisions", asked({ before: last.timestamp + 1 })));
+  const found = decisionsOf(await quietly("get_decisions", asked({ before: last.timestamp + 1 })));
   if (mine !== turn) return;
   const all = merged(loaded.peek(), found);
   complete.value = all.length === loaded.peek().length || found.length < PAGE;
@@ -68,7 +68,7 @@ export async function choose(decision: Decision): Promise<void> {
   chosenId.value = decision.id;
   if (detail.peek()?.id === decision.id) return;
   detail.value = null;
-  const frame = await ask("get_decisions", { symbol: decision.symbol, before: decision.timestamp + 1, limit: 3 });
+  const frame = await quietly("get_decisions", { symbol: decision.symbol, before: decision.timestamp + 1, limit: 3 });
   const whole = decisionsOf(frame).find((one) => one.id === decision.id);
   if (whole && chosenId.peek() === decision.id) detail.value = whole;
 }
@@ -77,7 +77,7 @@ export async function choose(decision: Decision): Promise<void> {
 export async function chooseById(id: string): Promise<void> {
   const [, symbol, ms] = id.split(":");
   if (!symbol || !ms || !Number.isFinite(Number(ms))) return;
-  const frame = await ask("get_decisions", { symbol, before: Number(ms) + 1, limit: 3 });
+  const frame = await quietly("get_decisions", { symbol, before: Number(ms) + 1, limit: 3 });
   const found = decisionsOf(frame).find((one) => one.id === id);
   if (!found) return;
   loaded.value = merged(loaded.peek(), [found]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { changes, differs, GROUPS, label, limits, problems, range, sections, text, toSend, unit, valueOf } from "../src/bot_config";
+import { changes, differs, GROUPS, idleBecause, label, limits, problems, range, sections, text, toSend, unit, valueOf } from "../src/bot_config";
 import { MEANINGS } from "../src/meanings";
 import type { BotFieldView } from "../src/messages";
 
@@ -47,6 +47,19 @@ describe("the form of the bots' settings", () => {
     const words = ["enabled", "allow_short", "sizing", "agreement", "exits", "trailing_enabled", "manual_approval_mode"];
     expect(Object.keys(MEANINGS).filter((key) => !words.includes(key) && unit(key) === "")).toEqual([]);
   });
+
+  it.each([
+    ["stop_loss_usd", { exits: "percent" }, "exits: percent"],
+    ["stop_loss_percent", { exits: "opinion" }, ""],
+    ["take_profit_percent", { exits: "atr" }, "exits: atr"],
+    ["trailing_trigger_usd", { exits: "usd", trailing_enabled: true }, ""],
+    ["trailing_trigger_percent", { exits: "percent", trailing_enabled: false }, "trailing is off"],
+    ["risk_per_trade_percent", { sizing: "fixed" }, "sizing: fixed"],
+    ["trade_amount_usdt", { sizing: "volatility" }, ""],
+    ["protections.losing_pair.pause_minutes", { protections: { losing_pair: { trades: 0 } } }, "off"],
+    ["protections.max_drawdown.window_hours", { protections: { max_drawdown: { percent: 5 } } }, ""],
+    ["leverage", {}, ""],
+  ])("%s with %j has an effect, or not: %s", (key, config, why) => expect(idleBecause(key, config)).toBe(why));
 
   it("says limits as they are", () => {
     expect(limits(FIELDS[0] as BotFieldView)).toEqual({ min: 1, max: 20, whole: true, required: true });

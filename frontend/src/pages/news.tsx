@@ -4,7 +4,7 @@ import { mergedNews, type NewsFilter } from "../moods";
 import { NewsFeed } from "../parts/news/feed";
 import { FearAndGreed, Moods, Sources } from "../parts/news/mood";
 import type { NewsItem } from "../protocol";
-import { ask, news, trusted } from "../store";
+import { news, quietly, trusted } from "../store";
 import "../styles/why.css";
 import "../styles/quorum.css";
 import "../styles/news.css";
@@ -21,8 +21,8 @@ export function NewsPage() {
     if (!ready) return undefined;
     let here = true;
     async function read(): Promise<void> {
-      void ask("get_health", {});
-      const frame = await ask("get_news_data", { limit: 500 });
+      void quietly("get_health", {});
+      const frame = await quietly("get_news_data", { limit: 500 });
       if (here && frame) setLoaded((frame.data as NewsDataView).news);
     }
     void read();

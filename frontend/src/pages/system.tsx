@@ -4,7 +4,7 @@ import { Actors } from "../parts/system/actors";
 import { Logs } from "../parts/system/logs";
 import { Reload } from "../parts/system/reload";
 import { DeskState, LedgerState, MarketState } from "../parts/system/state";
-import { connection, trusted } from "../store";
+import { quietly, trusted } from "../store";
 import "../styles/quorum.css";
 import "../styles/why.css";
 import "../styles/news.css";
@@ -17,7 +17,7 @@ export function SystemPage() {
   const ready = trusted.value;
   useEffect(() => {
     if (!ready) return undefined;
-    const read = () => void connection.ask("get_health", {}).catch(() => undefined); // the connection says that it is lost
+    const read = () => void quietly("get_health", {});
     read();
     const timer = window.setInterval(read, AGAIN_MS);
     return () => window.clearInterval(timer);

@@ -5,7 +5,7 @@ import * as show from "../../format";
 import { problem } from "../../limits";
 import type { Pending } from "../../protocol";
 import { href } from "../../routes";
-import { ask, bot, command, operator, pending, trusted } from "../../store";
+import { bot, command, operator, pending, quietly, trusted } from "../../store";
 import { Badge } from "../../ui/badge";
 import { Countdown } from "../../ui/age";
 import { Field } from "../../ui/field";
@@ -19,11 +19,11 @@ export function Approvals() {
   const waiting = pending.value;
   const mode = bot.value?.config.manual_approval_mode === true;
   useEffect(() => {
-    if (ready) void ask("get_pending_trades", {});
+    if (ready) void quietly("get_pending_trades", {});
   }, [ready, bot.value?.active_trades]);
   const first = useComputed(() => Math.min(...pending.value.map((one) => Date.parse(one.wait_until))) - deskNow.value).value;
   useEffect(() => {
-    if (ready && Number.isFinite(first) && first < 0) void ask("get_pending_trades", {});
+    if (ready && Number.isFinite(first) && first < 0) void quietly("get_pending_trades", {});
   }, [ready, first < 0]);
   if (waiting.length === 0 && !mode) return null;
   return (
@@ -55,7 +55,7 @@ function Proposal({ one }: { one: Pending }) {
     const size = amount.trim() ? { usdt_amount: amount.trim() } : {};
     if (accept) await command("accept_trade", { symbol: one.symbol, ...size }, `Trade in ${one.symbol} accepted.`);
     else await command("reject_trade", { symbol: one.symbol }, `Trade in ${one.symbol} rejected.`);
-    await ask("get_pending_trades", {});
+    await quietly("get_pending_trades", {});
     setBusy(false);
   }
   return (

@@ -1,3 +1,4 @@
+import { useComputed } from "@preact/signals";
 import * as show from "../../format";
 import { chooseScope, scope } from "../../bots_store";
 import { href } from "../../routes";
@@ -97,12 +98,12 @@ function Status({ row }: { row: PairRow }) {
 }
 
 function Quote({ symbol }: { symbol: string }) {
-  const quote = prices.value[symbol];
+  const quote = useComputed(() => prices.value[symbol]).value;
   return <span class={quote?.stale ? "stale" : ""}>{quote?.stale ? `${show.price(quote.price)} stale` : show.price(quote?.price)}</span>;
 }
 
 function Held({ symbol }: { symbol: string }) {
-  const held = positions.value[symbol];
+  const held = useComputed(() => positions.value[symbol]).value;
   if (!held) return <span class="muted">none</span>;
   return (
     <span>
@@ -112,7 +113,7 @@ function Held({ symbol }: { symbol: string }) {
 }
 
 function Said({ symbol }: { symbol: string }) {
-  const signal = insights.value[symbol]?.signal;
+  const signal = useComputed(() => insights.value[symbol]?.signal).value;
   if (!signal) return <span class="muted">none yet</span>;
   return (
     <span>

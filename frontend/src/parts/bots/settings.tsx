@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { label, limits, range, sections, text, unit, type Value, valueOf } from "../../bot_config";
+import { idleBecause, label, limits, range, sections, text, unit, type Value, valueOf } from "../../bot_config";
 import { changed, chooseScope, current, discard, draft, everywhere, fields, reset, save, saving, scope, type, wrong } from "../../bots_store";
 import type { BotFieldView } from "../../messages";
 import { MEANINGS } from "../../meanings";
@@ -79,7 +79,10 @@ function others(field: BotFieldView): Other[] {
   const here = known && valueOf(known.config, field.key);
   if (!known || here === undefined) return [];
   const places: [string, Value | undefined][] = scope.value
-    ? [["all pairs", everywhere.value && valueOf(everywhere.value.config, field.key)]]
+    ? [
+        ["all pairs", everywhere.value && valueOf(everywhere.value.config, field.key)],
+        ["settings.yaml", valueOf(known.base, field.key)],
+      ]
     : [
         ["settings.yaml", valueOf(known.base, field.key)],
         ["built in", field.default],
@@ -97,18 +100,23 @@ function Setting({ field }: { field: BotFieldView }) {
   const touched = field.key in changed.value;
   const different = others(field);
   const overridden = known?.changed.includes(field.key) ?? false;
+  const idle = known ? idleBecause(field.key, known.config) : "";
   return (
-    <div class={`setting ${touched ? "touched" : ""} ${different.length > 0 ? "other" : ""}`} data-key={field.key} title={MEANINGS[field.key]}>
+    <div
+      class={`setting ${touched ? "touched" : ""} ${different.length > 0 ? "other" : ""} ${idle ? "idle" : ""}`}
+      data-key={field.key}
+    >
       <Input field={field} inForce={inForce} />
       <p class="said-of">
         {touched && <span class="was">now {text(inForce)}</span>}
+        {idle && <span class="unused">no effect: {idle}</span>}
         {different.map((one) => (
           <span class="differs" key={one.name}>
             {one.name}: {text(one.value)}
           </span>
         ))}
         {overridden && operator.value && (
-          <button type="button" class="plain more" disabled={saving.value || !trusted.value} onClick={() => void reset(field.key)}>
+          <button type="button" class="plain more" title="Forget what was changed here" disabled={saving.value || !trusted.value} onClick={() => void reset(field.key)}>
             Set back<span class="hidden"> {label(field.key)}</span>
           </button>
         )}

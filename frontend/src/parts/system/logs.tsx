@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import * as show from "../../format";
 import { chosenLines, type Level, LEVELS, withLines, writer } from "../../machinery";
 import type { LogLineView, LogsView } from "../../messages";
-import { connection, trusted } from "../../store";
+import { quietly, trusted } from "../../store";
 import { Select } from "../../ui/field";
 import { Empty, Panel } from "../../ui/panel";
 import { Switch } from "../../ui/toggle";
@@ -25,15 +25,11 @@ export function Logs() {
     last.current = 0; // the desk may have been started again, and counts anew
     setLines([]);
     async function read(): Promise<void> {
-      try {
-        const frame = await connection.ask("get_logs", { limit: 500, after: last.current });
-        const fresh = (frame.data as LogsView).lines;
-        if (!here || fresh.length === 0) return;
-        last.current = fresh.at(-1)?.number ?? last.current;
-        setLines((known) => withLines(known, fresh));
-      } catch {
-        // the connection says by itself that it is lost
-      }
+      const frame = await quietly("get_logs", { limit: 500, after: last.current });
+      const fresh = (frame?.data as LogsView | undefined)?.lines ?? [];
+      if (!here || fresh.length === 0) return;
+      last.current = fresh.at(-1)?.number ?? last.current;
+      setLines((known) => withLines(known, fresh));
     }
     void read();
     const timer = window.setInterval(() => void read(), AGAIN_MS);

@@ -1,6 +1,7 @@
+import { useComputed } from "@preact/signals";
 import * as show from "../../format";
 import { base } from "../../spans";
-import { analysis, health, ledgerSeq, market, prices, settingsHash, source, symbols, version } from "../../store";
+import { analysis, health, market, prices, settingsHash, source, symbols, version } from "../../store";
 import { Age } from "../../ui/age";
 import { Badge, type Tone } from "../../ui/badge";
 import { Panel } from "../../ui/panel";
@@ -53,7 +54,7 @@ export function MarketState() {
 }
 
 function PriceAge({ symbol }: { symbol: string }) {
-  const price = prices.value[symbol];
+  const price = useComputed(() => prices.value[symbol]).value;
   return (
     <tr data-symbol={symbol}>
       <th scope="row">{base(symbol)}</th>
@@ -69,15 +70,14 @@ export function LedgerState() {
   const ledger = health.value?.ledger;
   const audit = health.value?.audit;
   const state = ledger?.read_only ? "read only" : ledger?.available ? "available" : "away";
-  const seq = Math.max(ledgerSeq.value, ledger?.seq ?? 0);
   return (
     <Panel title="Ledger" id="system-ledger" aside={ledger && <Badge tone={state === "available" ? "good" : "bad"}>{state}</Badge>}>
       <dl class="facts">
         <dt>Newest entry</dt>
-        <dd id="ledger-seq">{seq}</dd>
+        <dd id="ledger-seq">{ledger?.seq ?? "–"}</dd>
         <dt>Its hash</dt>
         <dd class="mono hash" title={ledger?.hash ?? ""}>
-          {ledger && ledger.seq === seq && ledger.hash ? ledger.hash.slice(0, 16) : "not known yet"}
+          {ledger?.hash?.slice(0, 16) ?? "not told yet"}
         </dd>
       </dl>
       {ledger?.message && <p class="note">{ledger.message}</p>}

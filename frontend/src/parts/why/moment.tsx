@@ -13,7 +13,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import * as show from "../../format";
 import type { CandleRow, Decision } from "../../protocol";
 import { seriesKey } from "../../state";
-import { ask, candles } from "../../store";
+import { candles, quietly } from "../../store";
 import { colour, dark } from "../../theme";
 import { Empty, Panel } from "../../ui/panel";
 import { candleAt, intervalFor, windowAround } from "../../moments";
@@ -70,10 +70,10 @@ export function Moment({ decision }: { decision: Decision }) {
   const ours = useMemo(() => known.value.filter((one) => one.symbol === symbol && one.outcome === "traded"), [known.value, symbol]);
 
   useEffect(() => {
-    if (!minutes || minutes.length < 600) void ask("get_candles", { symbol, interval: "1m", limit: 1000 });
+    if (!minutes || minutes.length < 600) void quietly("get_candles", { symbol, interval: "1m", limit: 1000 });
   }, [symbol, minutes === undefined]);
   useEffect(() => {
-    if (interval === "1h" && !hours) void ask("get_candles", { symbol, interval: "1h", limit: 1000 });
+    if (interval === "1h" && !hours) void quietly("get_candles", { symbol, interval: "1h", limit: 1000 });
   }, [symbol, interval, hours === undefined]);
 
   useEffect(() => {
