@@ -7,20 +7,20 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from actors.bot_settings import bot_rules
-from backtest.opinions import RecordedOpinions
+from backtest.opinions import RecordedOpinions, Vote
 from backtest.series import PairSeries
-from domain.analysis import Abstention, Opinion, Outcome
+from backtest.signals import Candidates
+from domain.analysis import Abstention, Action, Features, Opinion, Outcome, RiskLevel
 from domain.bot_state import BotState, deadlines, market_fault
 from domain.bot_steps import AnalyseNow, RoundCompleted, step
 from domain.gates import find_ends
 from domain.market import Quote
 from domain.messages import ClosePosition, ControlChanged, DecisionMade, QuoteChanged, SubmitOrder, TimerFired
 from domain.strategy import combine, fresh_opinions
-from domain.technical import technical_opinion
+from domain.technical import HORIZON_MINUTES, technical_opinion
 from settings import Settings
 
 BUILT_IN = "technical"
-NOT_WAITED_FOR = "status"  # it only tells the dashboard that a rest is over
 
 
 class PairBot:
@@ -61,11 +61,12 @@ class PairBot:
         )
         self._built_in = frozenset(name for name in self.analysts if settings.analysts[name].model == BUILT_IN)
         self.state = BotState(pair=pair, weights={name: entry.weight for name, entry in settings.analysts.items()})
+        self.known: Candidates | None = None  # what the built-in analyst alone says, where that is known beforehand
         self._state_before: BotState | None = None
         self._woken_at: dict[str, int] = {}
         self._ttl_ms = settings.analysis.opinion_ttl_seconds * 1000
         self.rounds = 0
-        self.votes: dict[str, tuple[Opinion, ...]] = {}  # by the id of a decision that was traded
+        self.votes: dict[str, tuple[Vote, ...]] = {}  # by the id of a decision that was traded
 
     def receive(self, message: object, now_ms: int) -> None:
         """Handle what the broker or a timer tells."""
@@ -80,7 +81,7 @@ class PairBot:
 
     def take(self, event: object, now_ms: int) -> None:
         """Make one step, carry out its commands, and set the timers the new state waits for."""
-        self.state, commands = step(self.state, event, self.rules, now_ms)
+        self.state, commands = step(self.state, event, self.rules, now_ms, watched=False)
         if isinstance(event, QuoteChanged) and not commands:
             return
         for command in commands:
@@ -100,7 +101,7 @@ class PairBot:
             case AnalyseNow():
                 self.begin_round(now_ms)
             case DecisionMade(decision=decision) if decision.outcome is Outcome.TRADED and decision.signal is not None:
-                self.votes[decision.decision_id] = decision.signal.opinions
+                self.votes[decision.decision_id] = tuple(map(Vote.of, decision.signal.opinions))
             case _:
                 pass
 
@@ -109,7 +110,6 @@ class PairBot:
             return
         self._state_before = self.state
         wanted = deadlines(self.state, self.rules)
-        wanted.pop(NOT_WAITED_FOR, None)
         for key in [key for key in self._woken_at if key not in wanted]:
             self._forget(key)
             del self._woken_at[key]
@@ -128,7 +128,38 @@ class PairBot:
         if state.position is None and find_ends(state.found_ms, self.rules, now_ms=now_ms) is not None:
             return
         self.rounds += 1
-        self._decide(now_ms)
+        if self.known is None:
+            self._decide(now_ms)
+        else:
+            self._decide_known(self.known, now_ms)
+
+    def _decide_known(self, known: Candidates, now_ms: int) -> None:
+        """Decide by what the built-in analyst is known to say; it is asked where that is not certain."""
+        row = self.series.rows - 1
+        if row < 0 or not (known.buy[row] or known.sell[row]):
+            return  # HOLD, or too few candles: nothing follows from either
+        confidence, quote = known.confidence(row), self.state.quote
+        if confidence is None or quote is None:
+            self._decide(now_ms)
+            return
+        round_id = f"{self.pair}:{now_ms}"
+        opinion = Opinion(
+            analyst=self.analysts[0],
+            pair=self.pair,
+            action=Action.BUY if known.score[row] > 0 else Action.SELL,
+            confidence=confidence,
+            sentiment=round(float(known.score[row]), 4),
+            horizon_minutes=HORIZON_MINUTES,
+            stop_loss=None,
+            take_profit=None,
+            risk_level=RiskLevel.LOW,
+            reasoning="",
+            price=quote.price,
+            formed_ms=now_ms,
+            round_id=round_id,
+            model=BUILT_IN,
+        )
+        self._complete((opinion,), (), None, round_id, now_ms)
 
     def _decide(self, now_ms: int) -> None:
         quote, round_id = self.state.quote, f"{self.pair}:{now_ms}"
@@ -145,9 +176,19 @@ class PairBot:
                 opinions.append(view)
             else:
                 abstentions.append(view)
+        self._complete(tuple(opinions), tuple(abstentions), features, round_id, now_ms)
+
+    def _complete(
+        self,
+        opinions: tuple[Opinion, ...],
+        abstentions: tuple[Abstention, ...],
+        features: Features | None,
+        round_id: str,
+        now_ms: int,
+    ) -> None:
         signal = combine(
             fresh_opinions(opinions, now_ms=now_ms, ttl_ms=self._ttl_ms),
-            tuple(abstentions),
+            abstentions,
             self.state.weights,
             self.rules.agreement,
             pair=self.pair,

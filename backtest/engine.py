@@ -138,9 +138,12 @@ class _Run:
                 self._fire(due_ms)
                 continue
             self.now_ms, rank = moment
-            for pair, feed in self.feeds.items():
-                if feed.next_event() == moment:
-                    self._play(pair, feed, rank)
+            if rank == OPEN and skipper is not None and skipper.open_quietly(self.now_ms):
+                pass
+            else:
+                for pair, feed in self.feeds.items():
+                    if feed.next_event() == moment:
+                        self._play(pair, feed, rank)
             if rank != OPEN:
                 continue
             steps += 1
@@ -242,11 +245,16 @@ class _Run:
 
     def _leap(self, skipper: Skipper) -> None:
         """Go on at the next moment in which something may happen."""
-        to_ms = skipper.next_ms(self.now_ms, self.timers.next_once_ms("mark"))
+        once_ms = self.timers.next_once_ms("mark")
+        to_ms = skipper.next_ms(self.now_ms, once_ms)
         if to_ms - self.now_ms <= MINUTE_MS:
+            skipper.open_really(self.now_ms)
             return
-        skipper.restore(to_ms)
         last_ms = to_ms - MINUTE_MS
+        if (once_ms is None or once_ms >= to_ms) and skipper.close_quietly(to_ms):
+            last_ms = to_ms
+        else:
+            skipper.restore(to_ms)
         self.timers.leap(to_ms, "mark", last_ms + MARK_MS)
 
     def _progress(self) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backtest.signals import Flags, candidates
+from backtest.signals import Candidates, Flags, candidates
 from backtest.tables import CandleTable, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class PairGrid:
     quote_low: FloatArray
     quote_high: FloatArray
     uneven: Flags
+    found: Candidates
     any_steps: list[int]
     buy_steps: list[int]
     sell_steps: list[int]
@@ -48,7 +49,8 @@ class PairGrid:
         rows = np.full(steps + 1, -1, dtype=np.int64)
         rows[at] = np.arange(first, last)
         opens, highs, lows, closes = (_spread(steps + 1, at, table.floats[n, first:last]) for n in range(4))
-        buy, sell = _opinion_steps(job, table, pair, steps)
+        found = candidates(table.floats, job.settings.market.history)
+        buy, sell = _opinion_steps(job, table, pair, steps, found)
         return cls(
             rows=rows,
             open=opens,
@@ -57,6 +59,7 @@ class PairGrid:
             quote_low=np.minimum(opens, closes),
             quote_high=np.maximum(opens, closes),
             uneven=_uneven(rows[:steps] < 0, steps + 1),
+            found=found,
             any_steps=np.flatnonzero(buy | sell).tolist(),
             buy_steps=np.flatnonzero(buy).tolist(),
             sell_steps=np.flatnonzero(sell).tolist(),
@@ -66,15 +69,15 @@ class PairGrid:
         """Return the row of the candle that opens at `step`, -1 where there is none."""
         return int(self.rows[step])
 
-    def next_reach(self, step: int, level: float, *, falls: bool, until: int) -> int:
+    def next_reach(self, step: int, level: float, *, falls: bool, until: int, opened: bool) -> int:
         """Return at which step a candle that reaches `level` has to be looked at: where it opens beyond, or ends."""
         found = _first(self.low if falls else self.high, step, level, falls=falls, until=until)
-        return self._where(found, step, level, falls=falls)
+        return self._where(found, step if opened else step - 1, level, falls=falls)
 
-    def next_quote(self, step: int, level: float, *, falls: bool, until: int) -> int:
-        """Return at which step an open or a close reaches `level`."""
+    def next_quote(self, step: int, level: float, *, falls: bool, until: int, opened: bool) -> int:
+        """Return at which step an open or a close reaches `level`; `opened`: the open of `step` is past."""
         found = _first(self.quote_low if falls else self.quote_high, step, level, falls=falls, until=until)
-        return self._where(found, step, level, falls=falls)
+        return self._where(found, step if opened else step - 1, level, falls=falls)
 
     def next_extreme(self, step: int, level: float, *, falls: bool, until: int) -> int:
         """Return at which step a candle ends whose high (low) reaches `level`."""
@@ -108,9 +111,8 @@ def _spread(size: int, at: IntArray, values: FloatArray) -> FloatArray:
     return spread
 
 
-def _opinion_steps(job: "Job", table: CandleTable, pair: str, steps: int) -> tuple[Flags, Flags]:
+def _opinion_steps(job: "Job", table: CandleTable, pair: str, steps: int, found: Candidates) -> tuple[Flags, Flags]:
     """Return at which steps a round may end in BUY, and in SELL."""
-    found = candidates(table.floats, job.settings.market.history)
     buy, sell = np.zeros(steps + 1, dtype=bool), np.zeros(steps + 1, dtype=bool)
     after = (table.open_ms - job.from_ms) // MINUTE_MS + 1
     inside = (after >= 0) & (after <= steps)

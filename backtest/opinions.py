@@ -29,12 +29,27 @@ class Leakage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Vote:
+    """What one analyst said, as far as a decision rests on it."""
+
+    analyst: str
+    model: str
+    action: Action
+    confidence: float
+    formed_ms: int
+
+    @classmethod
+    def of(cls, opinion: Opinion) -> "Vote":
+        return cls(opinion.analyst, opinion.model, opinion.action, opinion.confidence, opinion.formed_ms)
+
+
+@dataclass(frozen=True, slots=True)
 class Cutoffs:
     """Until when the models know the world, epoch ms; by analyst name, or by model."""
 
     known: Mapping[str, int]
 
-    def of(self, opinion: Opinion) -> Leakage:
+    def of(self, opinion: Vote) -> Leakage:
         """Return on which side of its model's cutoff an opinion was formed; rules have no knowledge."""
         if opinion.model == "technical":
             return Leakage.AFTER
@@ -43,7 +58,7 @@ class Cutoffs:
             return Leakage.UNKNOWN
         return Leakage.AFTER if opinion.formed_ms >= cutoff else Leakage.BEFORE
 
-    def of_all(self, opinions: Iterable[Opinion]) -> Leakage:
+    def of_all(self, opinions: Iterable[Vote]) -> Leakage:
         """Return the worst of several: one that may have known spoils a decision."""
         found = {self.of(opinion) for opinion in opinions}
         for worst in (Leakage.BEFORE, Leakage.UNKNOWN):

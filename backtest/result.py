@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backtest.opinions import Cutoffs
+from backtest.opinions import Cutoffs, Vote
 from backtest.tables import FloatArray, IntArray
-from domain.analysis import Opinion
 from domain.messages import OrderFilled
 from domain.ports import JournalDocument
 from domain.trading import ClosedTrade, Position, Trade
@@ -27,7 +26,7 @@ class Result:
         equity: cash, margin and open positions at the newest closes, quote: float64, shape (n,).
         invested: cost of the open positions over equity: float64, shape (n,).
         closes: per pair, its closes at `times`, NaN where none is known yet.
-        votes: by trade id, the opinions an entry came from.
+        votes: by trade id, what an entry came from.
         positions: still open at the end.
         journal: its documents, empty unless they were to be kept.
         seq, head: number and hash of the newest document.
@@ -46,7 +45,7 @@ class Result:
     closes: dict[str, FloatArray]
     trades: tuple[Trade, ...]
     closed: tuple[ClosedTrade, ...]
-    votes: dict[str, tuple[Opinion, ...]]
+    votes: dict[str, tuple[Vote, ...]]
     positions: tuple[Position, ...]
     seq: int
     head: str

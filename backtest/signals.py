@@ -14,11 +14,12 @@ import tulipy as ti
 
 from backtest.tables import FloatArray
 from domain import indicators as ind
-from domain.technical import MIN_CANDLES, THRESHOLD
+from domain.technical import EDGE, MIN_CANDLES, THRESHOLD
 
 TOLERANCE = 1e-3  # of the score
 LEAST_HISTORY = 400  # candles after which Wilder's averages have forgotten their start to below 1e-12
-LEAST_SPREAD = 1e-8  # variance over the squared range of the history: below it the bands are mostly rounding
+LEAST_SPREAD = 1e-7  # variance over the squared range of the history: below it rounding of the bands matters
+MARGIN = 1e-6  # of the score: further than that from where the rounded confidence changes, it is known
 PERIOD, BLOCK = 20, 65_536
 
 Flags = npt.NDArray[np.bool_]
@@ -26,10 +27,24 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Rows after which the analyst may say BUY or SELL; a row may be in both."""
+    """Rows after which the analyst may say BUY or SELL; a row may be in both.
+
+    Attributes:
+        score: as far as it is known, within MARGIN; NaN elsewhere. float64, shape (n,).
+    """
 
     buy: Flags
     sell: Flags
+    score: FloatArray
+
+    def confidence(self, row: int) -> float | None:
+        """Return the confidence of the BUY or SELL after `row`, None where it is not known to the last digit."""
+        score = abs(float(self.score[row]))
+        if not score >= THRESHOLD + MARGIN:
+            return None
+        digits = (0.5 + EDGE * score) * 10_000
+        known = abs(digits - int(digits) - 0.5) > 2 * EDGE * MARGIN * 10_000
+        return round(0.5 + EDGE * score, 4) if known else None
 
 
 def candidates(floats: FloatArray, history: int) -> Candidates:
@@ -43,14 +58,16 @@ def candidates(floats: FloatArray, history: int) -> Candidates:
     size = len(close)
     if size < MIN_CANDLES:
         nothing = np.zeros(size, dtype=bool)
-        return Candidates(nothing, nothing)
+        return Candidates(nothing, nothing, np.full(size, np.nan))
     score, unsure = _score(high, low, close, history)
     unsure |= np.isnan(score)
     unsure[: MIN_CANDLES - 1] = False  # it abstains
     with np.errstate(invalid="ignore"):
         buy, sell = score >= THRESHOLD - TOLERANCE, score <= TOLERANCE - THRESHOLD
     buy[: MIN_CANDLES - 1] = sell[: MIN_CANDLES - 1] = False
-    return Candidates(buy | unsure, sell | unsure)
+    score[unsure] = np.nan
+    score[: MIN_CANDLES - 1] = np.nan
+    return Candidates(buy | unsure, sell | unsure, score)
 
 
 def _score(high: FloatArray, low: FloatArray, close: FloatArray, history: int) -> tuple[FloatArray, Flags]:

@@ -9,6 +9,7 @@ journals of both paths.
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,10 @@ from backtest.bot import PairBot
 from backtest.broker import PaperBroker
 from backtest.feed import Feed
 from backtest.grid import PairGrid
+from backtest.series import CLOSE
 from backtest.signals import LEAST_HISTORY
-from domain.gates import find_ends
+from domain.bot_state import Reference, last_entry_ms, trades_today
+from domain.gates import cooldown_ends, find_ends
 from domain.trading import Direction, MarketEvent, Position
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ class Skipper:
         self._able = is_able(job, bots)
         self._watches: list[_Watch] = []
         self._irregular: list[int] = []
+        self._unopened = False
         if not self._able:
             return
         uneven = np.zeros(self._end + 1, dtype=bool)
@@ -45,6 +49,8 @@ class Skipper:
             grid = PairGrid.of(job, feed.series.table, pair)
             uneven |= grid.uneven
             self._watches.append(_Watch(feed=feed, bot=bots[pair], broker=broker, grid=grid, from_ms=job.from_ms))
+            if speaks_alone(job, bots[pair]):
+                bots[pair].known = grid.found
         self._irregular = np.flatnonzero(uneven).tolist()
 
     def next_ms(self, now_ms: int, once_ms: int | None) -> int:
@@ -62,17 +68,52 @@ class Skipper:
             nearest = min(nearest, -(-(once_ms - self._from_ms) // MINUTE_MS))
         if self._broker.exchange.desk.orders or self._broker.exchange.executor.trails:
             return now_ms
-        for watch in self._watches:
-            if nearest <= step + 1:
-                return now_ms
-            nearest = min(nearest, watch.next_step(step))
+        while nearest > step + 1:
+            first = min(self._watches, key=lambda watch: watch.next_step(step))
+            if not (first.known < nearest and first.is_light(first.known)):
+                nearest = min(nearest, first.known)
+                break
+            first.find(first.known)
         return self._from_ms + nearest * MINUTE_MS
 
     def restore(self, to_ms: int) -> None:
         """Bring everybody to just before `to_ms`, as if every minute until then had been gone through."""
+        self._unopened = False
         step = (to_ms - self._from_ms) // MINUTE_MS - 1
         for watch in self._watches:
             watch.restore(step)
+
+    def close_quietly(self, to_ms: int) -> bool:
+        """Bring everybody to just after the closes of `to_ms`, where these change nothing; return whether it was so."""
+        self._unopened = False
+        step = (to_ms - self._from_ms) // MINUTE_MS
+        if len(self._watches) > 1 and self._broker.exchange.desk.holdings:
+            return False  # the marks within the minute before may decide about another pair's trade
+        if not all(watch.closes_quietly(step) for watch in self._watches):
+            return False
+        for watch in self._watches:
+            watch.close(step)
+        return True
+
+    def open_quietly(self, now_ms: int) -> bool:
+        """Open the candles of this moment where that changes nothing, and leave the rest for later."""
+        step = (now_ms - self._from_ms) // MINUTE_MS
+        if not self._able or self._broker.exchange.desk.orders or self._broker.exchange.executor.trails:
+            return False
+        if not all(watch.opens_quietly(step) for watch in self._watches):
+            return False
+        for watch in self._watches:
+            watch.feed.opened = True
+        self._unopened = True
+        return True
+
+    def open_really(self, now_ms: int) -> None:
+        """Go through opens that were left out: the next minute is to be gone through."""
+        if self._unopened:
+            step = (now_ms - self._from_ms) // MINUTE_MS
+            for watch in self._watches:
+                watch.restore(step)
+        self._unopened = False
 
     def _next_day(self, now_ms: int) -> int:
         midnight = (now_ms // DAY_MS + 1) * DAY_MS
@@ -93,6 +134,18 @@ def is_able(job: "Job", bots: Mapping[str, PairBot]) -> bool:
     )
 
 
+def speaks_alone(job: "Job", bot: PairBot) -> bool:
+    """Return whether nothing but the direction and confidence of the built-in analyst decides."""
+    rules = bot.rules
+    return (
+        job.opinions is None
+        and len(bot.analysts) == 1
+        and bot.state.weights[bot.analysts[0]] > 0
+        and rules.exits not in ("atr", "opinion")
+        and rules.sizing != "volatility"
+    )
+
+
 @dataclass(slots=True)
 class _Watch:
     """One pair: its bot, its position, and what is known of its candles at once."""
@@ -102,33 +155,66 @@ class _Watch:
     broker: PaperBroker
     grid: PairGrid
     from_ms: int
-    _seen: tuple[object, ...] = ()  # what the known steps were found from
-    _known: int = 0
+    known: int = 0  # the step found last
+    _seen: tuple[object, ...] = ()  # what it was found from
+    _asks_only: bool = False  # nothing but a round made it so
+    _found: int = -1  # step of a find that was entered without going through it
     _levels_of: Position | None = None
+    _reversal_of: Reference | None = None
+    _reversal_at: tuple[float, bool] = (0.0, False)
     _levels: list[tuple[bool, float]] = field(default_factory=list)
 
     def next_step(self, step: int) -> int:
         """Return the next step after `step` that may matter to this pair."""
         state = self.bot.state
         if state.flight is not None or state.closing is not None or state.proposal is not None:
-            return step + 1
+            self.known = step + 1
+            return self.known
         holding = self.broker.exchange.desk.holdings.get(self.bot.pair)
         position = None if holding is None else holding.position
         if position is not state.position and position != state.position:
-            return step + 1
+            self.known = step + 1
+            return self.known
         seen = (position, state.found_ms, state.reference)
-        if self._known > step and all(one is other for one, other in zip(seen, self._seen, strict=True)):
-            return self._known
-        nearest = self._next_round(step, position)
-        nearest = min(nearest, self._next_reversal(step, nearest))
+        if self.known > max(step, self._found) and all(
+            one is other for one, other in zip(seen, self._seen, strict=True)
+        ):
+            return self.known
+        opened, step = self._found < step, max(step, self._found)
+        asked = self._next_round(step, position)
+        priced = self._next_reversal(step, asked, opened=opened)
         if position is not None:
-            nearest = min(nearest, self._next_exit(step, position, nearest))
-        self._seen, self._known = seen, nearest
-        return nearest
+            priced = min(priced, self._next_exit(step, position, min(asked, priced), opened=opened))
+        self._seen, self.known, self._asks_only = seen, min(asked, priced), asked < priced
+        return self.known
+
+    def is_light(self, step: int) -> bool:
+        """Return whether the step holds nothing but a round that finds a signal and cannot trade on it."""
+        known, bot = self.bot.known, self.bot
+        row = self.grid.row(step - 1)
+        if known is None or row < 0 or not self._asks_only:
+            return False
+        confidence = known.confidence(row)
+        if confidence is None or Decimal(repr(confidence)) < bot.rules.high_confidence_threshold:
+            return False
+        state, now_ms = bot.state, self.from_ms + step * MINUTE_MS
+        if state.position is not None:
+            return (known.score[row] > 0) is (state.position.direction is Direction.LONG)
+        return (
+            trades_today(state, now_ms=now_ms) >= bot.rules.max_trades_per_day
+            or cooldown_ends(
+                bot.rules,
+                last_trade_ms=state.last_trade_ms,
+                last_entry_ms=last_entry_ms(state),
+                cleared_ms=state.cooldown_cleared_ms,
+                now_ms=now_ms,
+            )
+            is not None
+        )
 
     def _next_round(self, step: int, position: Position | None) -> int:
         """Return the next round whose opinion may change something."""
-        grid, now_ms = self.grid, self.from_ms + step * MINUTE_MS
+        grid, now_ms = self.grid, self.from_ms + (step + 1) * MINUTE_MS
         rest = find_ends(self.bot.state.found_ms, self.bot.rules, now_ms=now_ms)
         free = step + 1 if rest is None else max(step + 1, -(-(rest - self.from_ms) // MINUTE_MS))
         nearest = _next_of(grid.any_steps, free)
@@ -137,29 +223,102 @@ class _Watch:
         opposite = grid.sell_steps if position.direction is Direction.LONG else grid.buy_steps
         return min(nearest, _next_of(opposite, step + 1))
 
-    def _next_reversal(self, step: int, until: int) -> int:
+    def _next_reversal(self, step: int, until: int, *, opened: bool) -> int:
         """Return the next step with a price that ends the rests."""
+        if (threshold := self._reversal()) is None:
+            return NEVER
+        level, falls = threshold
+        return self.grid.next_quote(step, level, falls=falls, until=until, opened=opened)
+
+    def _reversal(self) -> tuple[float, bool] | None:
+        """Return the price that ends the rests, and whether it is one below."""
         reference, threshold = self.bot.state.reference, self.bot.rules.reversal_threshold
         if reference is None or not threshold:
-            return NEVER
-        falls = reference.direction is Direction.LONG
-        level = float(reference.price * (1 - reference.direction.sign * threshold))
-        return self.grid.next_quote(step, level * (1 + SLACK if falls else 1 - SLACK), falls=falls, until=until)
+            return None
+        if reference is not self._reversal_of:
+            falls = reference.direction is Direction.LONG
+            level = float(reference.price * (1 - reference.direction.sign * threshold))
+            self._reversal_of, self._reversal_at = reference, (level * (1 + SLACK if falls else 1 - SLACK), falls)
+        return self._reversal_at
 
-    def _next_exit(self, step: int, position: Position, until: int) -> int:
+    def _next_exit(self, step: int, position: Position, until: int, *, opened: bool) -> int:
         """Return the next step with a candle that reaches a stop, a target, or moves the trailing stop."""
-        if self._levels_of is not position:
-            self._levels_of = position
-            self._levels = [
-                (item.falls, float(item.level)) for item in self.broker.exchange.by_path.resting(position.pair)
-            ]
         nearest = until
-        for falls, level in self._levels:
-            nearest = min(nearest, self.grid.next_reach(step, level, falls=falls, until=nearest))
+        for falls, level in self._levels_now(position):
+            nearest = min(nearest, self.grid.next_reach(step, level, falls=falls, until=nearest, opened=opened))
         if (level_and_side := _trails_at(position, self.broker)) is not None:
             level, falls = level_and_side
             nearest = min(nearest, self.grid.next_extreme(step, level, falls=falls, until=nearest))
         return nearest
+
+    def _levels_now(self, position: Position) -> list[tuple[bool, float]]:
+        """Return what waits at a price, and whether a price below reaches it."""
+        if self._levels_of is not position:
+            self._levels_of = position
+            resting = self.broker.exchange.by_path.resting(position.pair)
+            self._levels = [(item.falls, float(item.level)) for item in resting]
+        return self._levels
+
+    def find(self, step: int) -> None:
+        """Enter a signal that is found and not traded on: the pair rests from there."""
+        bot, now_ms, row = self.bot, self.from_ms + step * MINUTE_MS, self.grid.row(step - 1)
+        state = replace(bot.state, found_ms=now_ms)
+        if state.position is None and bot.known is not None:
+            direction = Direction.LONG if bot.known.score[row] > 0 else Direction.SHORT
+            price = self.feed.series.table.price(CLOSE, row)
+            state = replace(state, reference=Reference(direction=direction, price=price))
+        bot.state, self._found = state, step
+
+    def closes_quietly(self, step: int) -> bool:
+        """Return whether the candle that ends at `step` reaches nothing."""
+        grid, candle = self.grid, step - 1
+        if step >= len(grid.rows) or grid.row(candle) < 0 or grid.row(step) < 0:
+            return False
+        position = self.bot.state.position
+        if position is not None:
+            low, high = grid.low[candle], grid.high[candle]
+            if any(low <= level if falls else high >= level for falls, level in self._levels_now(position)):
+                return False
+            if (trails := _trails_at(position, self.broker)) is not None:
+                level, falls = trails
+                if low <= level if falls else high >= level:
+                    return False
+        return not self._reverses(grid.quote_low[candle], grid.quote_high[candle])
+
+    def opens_quietly(self, step: int) -> bool:
+        """Return whether the open of `step` reaches nothing, and nothing waits for it."""
+        state, opened = self.bot.state, self.grid.open[step]
+        if state.flight is not None or state.closing is not None or self.grid.row(step) < 0:
+            return False
+        position = state.position
+        holding = self.broker.exchange.desk.holdings.get(self.bot.pair)
+        if (position is None) is not (holding is None):
+            return False
+        if position is not None:
+            levels = self._levels_now(position)
+            if any(opened <= level if falls else opened >= level for falls, level in levels):
+                return False
+        return not self._reverses(opened, opened)
+
+    def _reverses(self, low: float, high: float) -> bool:
+        """Return whether a price as low or as high may end the rests."""
+        if (threshold := self._reversal()) is None:
+            return False
+        level, falls = threshold
+        return bool(low <= level if falls else high >= level)
+
+    def close(self, step: int) -> None:
+        """Be right after the close of the candle that ends at `step`."""
+        exchange, feed, pair, row = self.broker.exchange, self.feed, self.bot.pair, self.grid.row(step - 1)
+        end_ms = self.from_ms + step * MINUTE_MS
+        feed.series.rows, feed.opened, feed.seen_ms = row + 1, False, end_ms
+        price = feed.series.table.price(CLOSE, row)
+        event = MarketEvent(kind="candle", id=end_ms - MINUTE_MS, ts_ms=end_ms - 1)
+        view = exchange.market.pair(pair)
+        view.last_price, view.last_event, view.newest_ms, view.candle_ms = price, event, end_ms - 1, MINUTE_MS
+        exchange.waiting.opened[pair] = end_ms - MINUTE_MS
+        exchange.books.seen[pair] = event
+        self.bot.leap(feed.quote_at(end_ms, price).quote, MINUTE_MS, end_ms)
 
     def restore(self, step: int) -> None:
         """Be within the candle of `step`, which has just been opened."""
@@ -174,8 +333,9 @@ class _Watch:
         view = exchange.market.pair(pair)
         view.last_price, view.last_event, view.newest_ms, view.candle_ms = price, event, open_ms, MINUTE_MS
         exchange.waiting.opened[pair] = open_ms
-        before_ms = open_ms - MINUTE_MS
-        exchange.books.seen[pair] = replace(event, id=before_ms, ts_ms=open_ms - 1)
+        if step > 0 and self.grid.row(step - 1) >= 0:  # else what was seen last is known already, or nothing was
+            before_ms = open_ms - MINUTE_MS
+            exchange.books.seen[pair] = MarketEvent(kind="candle", id=before_ms, ts_ms=open_ms - 1)
         self.bot.leap(feed.quote_at(open_ms, price).quote, MINUTE_MS, open_ms)
 
 

@@ -79,7 +79,7 @@ class AnalyseNow:
     reason: str
 
 
-def step(state: BotState, event: object, rules: BotRules, now_ms: int) -> Stepped:
+def step(state: BotState, event: object, rules: BotRules, now_ms: int, *, watched: bool = True) -> Stepped:
     """Return the state after `event`, and what is to be told, in order.
 
     Args:
@@ -87,13 +87,16 @@ def step(state: BotState, event: object, rules: BotRules, now_ms: int) -> Steppe
         event: a message of the bot's, `RoundCompleted`, `RoundSkipped` or `RulesApplied`; others change nothing.
         rules: in force with this event.
         now_ms: epoch ms.
+        watched: the pair's status is announced when it is another one; it decides nothing.
     """
     if isinstance(event, QuoteChanged):
-        return _quote_changed(state, event, rules, now_ms)
+        return _quote_changed(state, event, rules, now_ms, watched=watched)
     after, commands = _handle(state, event, rules, now_ms)
     if isinstance(event, AccountChanged) and after.position == state.position:
         return after, commands  # only marks moved
     after, closing = manage(after, rules, now_ms)
+    if not watched:
+        return after, (*commands, *closing)
     after, status = _told_status(after, rules, now_ms)
     return after, (*commands, *closing, *status)
 
@@ -151,7 +154,9 @@ def _told(state: BotState, event: object, rules: BotRules, now_ms: int) -> BotSt
             return state
 
 
-def _quote_changed(state: BotState, event: QuoteChanged, rules: BotRules, now_ms: int) -> Stepped:
+def _quote_changed(
+    state: BotState, event: QuoteChanged, rules: BotRules, now_ms: int, *, watched: bool
+) -> Stepped:
     """A move of `reversal_threshold` against the last trade or find ends the rests and asks for analysis at once."""
     state = replace(state, quote=event.quote, seen_ms=max(state.seen_ms, event.quote.event_ms))
     reference, threshold = state.reference, rules.reversal_threshold
@@ -161,7 +166,7 @@ def _quote_changed(state: BotState, event: QuoteChanged, rules: BotRules, now_ms
     if moved < threshold:
         return state, ()
     state = replace(state, reference=None, found_ms=None, cooldown_cleared_ms=now_ms)
-    state, status = _told_status(state, rules, now_ms)
+    state, status = _told_status(state, rules, now_ms) if watched else (state, ())
     reason = f"{state.pair} moved {moved * 100:.1f} % against a {reference.direction} from {reference.price}"
     return state, (AnalyseNow(reason=reason), *status)
 

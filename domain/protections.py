@@ -72,8 +72,8 @@ def stoploss_guard(rules: ProtectionRules, closed: Sequence[ClosedTrade], *, pai
 
 def losing_pair(rules: ProtectionRules, closed: Sequence[ClosedTrade], *, pair: str) -> Pause | None:
     """Pause the pair when at least `losing_trades` of the bot's trades within the window won less than the minimum."""
-    if not rules.losing_trades:
-        return None
+    if not rules.losing_trades or _losses(closed) >= rules.losing_min_profit:
+        return None  # no window can hold more losses than there are
     window: deque[ClosedTrade] = deque()
     counts: Counter[str] = Counter()
     profit, found = ZERO, None
@@ -108,6 +108,9 @@ def max_drawdown(
     pauses for the whole pause; a fall that only open positions hold pauses as long as it lasts.
     """
     if not rules.drawdown_percent:
+        return None
+    lost = _losses(closed) + min(unrealized_pnl, ZERO)  # no fall is deeper, from no equity lower than what is left
+    if -lost * 100 < rules.drawdown_percent * (equity - unrealized_pnl + lost):
         return None
     curve = _equity_curve(closed, equity=equity, unrealized_pnl=unrealized_pnl, now_ms=now_ms)
     peaks: deque[tuple[int, Decimal]] = deque()  # falling values: the first is the highest within the window
@@ -153,6 +156,11 @@ def _stopped_out(trade: ClosedTrade) -> bool:
     if trade.reason in (Reason.STOP_LOSS, Reason.LIQUIDATION):
         return True
     return trade.reason is Reason.TRAILING_STOP and _net(trade) < 0
+
+
+def _losses(closed: Sequence[ClosedTrade]) -> Decimal:
+    """Return the sum of what the losing trades lost, <= 0."""
+    return sum((net for trade in closed if (net := _net(trade)) < 0), ZERO)
 
 
 def _net(trade: ClosedTrade) -> Decimal:
