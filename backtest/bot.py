@@ -4,7 +4,6 @@ Analysts answer at once: the built-in one by its rules, a recorded one with its 
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from actors.bot_settings import bot_rules
 from backtest.opinions import RecordedOpinions, Vote
@@ -18,6 +17,7 @@ from domain.market import Quote
 from domain.messages import ClosePosition, ControlChanged, DecisionMade, QuoteChanged, SubmitOrder, TimerFired
 from domain.strategy import combine, fresh_opinions
 from domain.technical import HORIZON_MINUTES, technical_opinion
+from domain.values import replace
 from settings import Settings
 
 BUILT_IN = "technical"

@@ -8,7 +8,7 @@ journals of both paths.
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from backtest.signals import LEAST_HISTORY
 from domain.bot_state import Reference, last_entry_ms, trades_today
 from domain.gates import cooldown_ends, find_ends
 from domain.trading import Direction, MarketEvent, Position
+from domain.values import replace
 
 if TYPE_CHECKING:
     from backtest.engine import Job
@@ -199,7 +200,7 @@ class _Watch:
             return False
         state, now_ms = bot.state, self.from_ms + step * MINUTE_MS
         if state.position is not None:
-            return (known.score[row] > 0) is (state.position.direction is Direction.LONG)
+            return bool(known.score[row] > 0) is (state.position.direction is Direction.LONG)
         return (
             trades_today(state, now_ms=now_ms) >= bot.rules.max_trades_per_day
             or cooldown_ends(
@@ -243,12 +244,14 @@ class _Watch:
 
     def _next_exit(self, step: int, position: Position, until: int, *, opened: bool) -> int:
         """Return the next step with a candle that reaches a stop, a target, or moves the trailing stop."""
-        nearest = until
+        nearest = NEVER
         for falls, level in self._levels_now(position):
-            nearest = min(nearest, self.grid.next_reach(step, level, falls=falls, until=nearest, opened=opened))
+            nearest = min(
+                nearest, self.grid.next_reach(step, level, falls=falls, until=min(until, nearest), opened=opened)
+            )
         if (level_and_side := _trails_at(position, self.broker)) is not None:
             level, falls = level_and_side
-            nearest = min(nearest, self.grid.next_extreme(step, level, falls=falls, until=nearest))
+            nearest = min(nearest, self.grid.next_extreme(step, level, falls=falls, until=min(until, nearest)))
         return nearest
 
     def _levels_now(self, position: Position) -> list[tuple[bool, float]]:

@@ -3,7 +3,7 @@
 The documents wait in `pending` until the broker has stored them; what is announced about them waits with them.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain import documents, journal, postings
@@ -14,6 +14,7 @@ from domain.money import ZERO
 from domain.ports import JournalDocument
 from domain.postings import Market, Posting
 from domain.trading import Control, FillModel, MarketEvent, Order, OrderStatus, Position, Reason
+from domain.values import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

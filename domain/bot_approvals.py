@@ -1,6 +1,5 @@
 """Trades that wait for an operator: proposed, accepted, rejected, lapsed."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 from domain import bot_state as facts
@@ -11,6 +10,7 @@ from domain.bot_state import BotState, Proposal
 from domain.gates import Situation
 from domain.messages import AcceptTrade, DecisionMade, ProposalAnswered, RejectTrade
 from domain.trading import Refusal
+from domain.values import replace
 
 _REFUSALS = {
     "data_stale": Refusal.STALE_PRICE,

@@ -1,6 +1,5 @@
 """A bot's orders: from a decision to the exchange and back. Nothing is taken for done before the exchange says so."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 from domain.analysis import Decision, Features, Outcome
@@ -20,6 +19,7 @@ from domain.messages import (
 )
 from domain.strategy import Verdict, blocked_by, decide, refused
 from domain.trading import Direction, OrderSource, OrderType, Reason, Refusal, Side
+from domain.values import replace
 
 Stepped = tuple[BotState, tuple[object, ...]]
 

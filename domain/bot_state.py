@@ -1,7 +1,7 @@
 """What a bot knows and waits for, as one frozen value, and what follows from it at a moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.analysis import Action, Decision, Features, Signal
@@ -14,6 +14,7 @@ from domain.money import ZERO
 from domain.protections import Pause, active_pause
 from domain.strategy import plan_trade
 from domain.trading import Account, BotStatistics, Control, Direction, OrderSource, Position, Reason
+from domain.values import replace
 
 DAY_MS = 86_400_000
 RESEND_MS = 5_000  # an order nobody answered is told again after this long

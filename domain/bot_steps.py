@@ -5,7 +5,7 @@ Events are the messages a bot is told and the ends of its analysis rounds; comma
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from domain import bot_state as facts
@@ -25,6 +25,7 @@ from domain.bot_orders import (
 )
 from domain.bot_rules import BotRules
 from domain.bot_state import BotState, Closing, Reference
+from domain.consensus import voters
 from domain.exits import reverses
 from domain.gates import Situation, find_ends
 from domain.market import INTERVAL_MS
@@ -50,6 +51,7 @@ from domain.messages import (
 )
 from domain.strategy import Verdict
 from domain.trading import Control, Direction, Reason
+from domain.values import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +89,12 @@ def step(state: BotState, event: object, rules: BotRules, now_ms: int, *, watche
         event: a message of the bot's, `RoundCompleted`, `RoundSkipped` or `RulesApplied`; others change nothing.
         rules: in force with this event.
         now_ms: epoch ms.
-        watched: the pair's status is announced when it is another one; it decides nothing.
+        watched: the pair's status is announced when it is another one, and decisions that nothing can come of are
+            explained. Orders are the same without.
     """
     if isinstance(event, QuoteChanged):
         return _quote_changed(state, event, rules, now_ms, watched=watched)
-    after, commands = _handle(state, event, rules, now_ms)
+    after, commands = _handle(state, event, rules, now_ms, watched=watched)
     if isinstance(event, AccountChanged) and after.position == state.position:
         return after, commands  # only marks moved
     after, closing = manage(after, rules, now_ms)
@@ -101,10 +104,10 @@ def step(state: BotState, event: object, rules: BotRules, now_ms: int, *, watche
     return after, (*commands, *closing, *status)
 
 
-def _handle(state: BotState, event: object, rules: BotRules, now_ms: int) -> Stepped:
+def _handle(state: BotState, event: object, rules: BotRules, now_ms: int, *, watched: bool) -> Stepped:
     match event:
         case RoundCompleted():
-            return _round_completed(state, event, rules, now_ms)
+            return _round_completed(state, event, rules, now_ms, watched=watched)
         case RoundSkipped():
             return _round_skipped(state, rules, now_ms)
         case RulesApplied():
@@ -154,9 +157,7 @@ def _told(state: BotState, event: object, rules: BotRules, now_ms: int) -> BotSt
             return state
 
 
-def _quote_changed(
-    state: BotState, event: QuoteChanged, rules: BotRules, now_ms: int, *, watched: bool
-) -> Stepped:
+def _quote_changed(state: BotState, event: QuoteChanged, rules: BotRules, now_ms: int, *, watched: bool) -> Stepped:
     """A move of `reversal_threshold` against the last trade or find ends the rests and asks for analysis at once."""
     state = replace(state, quote=event.quote, seen_ms=max(state.seen_ms, event.quote.event_ms))
     reference, threshold = state.reference, rules.reversal_threshold
@@ -194,18 +195,31 @@ def _trading_part(control: Control) -> tuple[object, ...]:
     )
 
 
-def _round_completed(state: BotState, event: RoundCompleted, rules: BotRules, now_ms: int) -> Stepped:
+def _round_completed(state: BotState, event: RoundCompleted, rules: BotRules, now_ms: int, *, watched: bool) -> Stepped:
     signal = event.signal
     strength = Decimal(repr(signal.confidence))
     high = signal.action is not Action.HOLD and strength >= rules.high_confidence_threshold
+    if not watched and state.position is not None and state.proposal is None:
+        return _blocked_unseen(state, signal, rules, now_ms, high=high)
     situation = facts.situation_of(state, rules, signal=signal, features=event.features, now_ms=now_ms)
     state, verdict = decided(replace(state, skipped_gate=None), situation, rules, event.features)
     state, told = turned(state, signal, rules)
     state, done = _carried_out(state, situation, verdict, rules)
-    state = _reversed(state, signal, rules, situation, verdict)
+    state = _reversed(state, signal, rules, situation.votes, verdict.decision.decision_id)
     if high and find_ends(state.found_ms, rules, now_ms=now_ms) is None:
         state = _found(state, signal, now_ms)
     return state, (SignalFormed(signal=signal, high_confidence=high), *told, *done)
+
+
+def _blocked_unseen(state: BotState, signal: Signal, rules: BotRules, now_ms: int, *, high: bool) -> Stepped:
+    """End a round while a position is open, where nobody asks by which gate its trade was blocked."""
+    decided_ms = max(now_ms, state.last_decided_ms + 1)
+    state = replace(state, skipped_gate=None, last_decided_ms=decided_ms)
+    votes = len(voters(signal.opinions, state.weights))
+    state = _reversed(state, signal, rules, votes, f"bot:{state.pair}:{decided_ms}")
+    if high and find_ends(state.found_ms, rules, now_ms=now_ms) is None:
+        state = _found(state, signal, now_ms)
+    return state, ()
 
 
 def _carried_out(state: BotState, situation: Situation, verdict: Verdict, rules: BotRules) -> Stepped:
@@ -217,16 +231,14 @@ def _carried_out(state: BotState, situation: Situation, verdict: Verdict, rules:
     return state, (DecisionMade(decision=verdict.decision), *asks)
 
 
-def _reversed(state: BotState, signal: Signal, rules: BotRules, situation: Situation, verdict: Verdict) -> BotState:
+def _reversed(state: BotState, signal: Signal, rules: BotRules, votes: int, decision_id: str) -> BotState:
     """An opposite signal closes what the bot opened, as long as the bot is on."""
     position = state.position
     if position is None or state.closing is not None or not (state.trading and rules.enabled):
         return state
-    if not reverses(signal, position, rules, votes=situation.votes):
+    if not reverses(signal, position, rules, votes=votes):
         return state
-    closing = Closing(
-        reason=Reason.SIGNAL_REVERSAL, trade_id=position.trade_id, decision_id=verdict.decision.decision_id
-    )
+    closing = Closing(reason=Reason.SIGNAL_REVERSAL, trade_id=position.trade_id, decision_id=decision_id)
     return replace(state, closing=closing)
 
 

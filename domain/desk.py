@@ -5,7 +5,7 @@ A checkpoint document holds the same state, so that a start need not read the wh
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +27,7 @@ from domain.trading import (
     Position,
     Trade,
 )
+from domain.values import replace
 
 ANSWERED_KEPT = 256  # command ids kept in memory; older ones are looked up in the journal
 TRADES_KEPT = 100

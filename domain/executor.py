@@ -3,7 +3,7 @@
 Every step is a journal document and a message about it. No step depends on the market here: prices are given.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain import documents, fills, postings, protection
@@ -26,6 +26,7 @@ from domain.trading import (
     Reason,
     Trailing,
 )
+from domain.values import replace
 from domain.waiting import Trail
 
 DATABASE_AWAY = "the database is away"

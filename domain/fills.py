@@ -5,12 +5,13 @@ with what remains open; profit is the exact difference.
 """
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 from domain import money
 from domain.money import ZERO
 from domain.trading import Direction, Position
+from domain.values import replace
 
 Level = tuple[Decimal, Decimal]  # price, quantity in base
 MEAN_DECIMALS = Decimal("0.000000000001")  # a mean price is for people: money is computed from notionals
