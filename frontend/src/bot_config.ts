@@ -163,10 +163,13 @@ export function limits(field: BotFieldView): Limits {
   };
 }
 
+const BILLION = 1e9;
+
 /** `0..100000` in people's words. */
 export function range(field: BotFieldView): string {
   if (field.low === undefined || field.high === undefined) return "";
-  const show = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: 8 });
+  const plain = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: 8 });
+  const show = (value: number) => (Math.abs(value) >= BILLION ? `${plain(value / BILLION)} bn` : plain(value));
   return `${show(field.low)} to ${show(field.high)}`;
 }
 

@@ -60,8 +60,7 @@ export function figureNames(intervals: readonly IntervalInputs[]): string[] {
 
 /** A figure with as many digits as say something. */
 export function figure(value: number): string {
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (size >= 1000) return value.toLocaleString("en-US", { maximumFractionDigits: 2 });
-  return value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
+  if (Number.isInteger(value)) return value.toLocaleString("en-US");
+  if (Math.abs(value) >= 1000) return value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  return value.toLocaleString("en-US", { minimumSignificantDigits: 5, maximumSignificantDigits: 5 });
 }

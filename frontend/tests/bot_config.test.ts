@@ -64,6 +64,7 @@ describe("the form of the bots' settings", () => {
   it("says limits as they are", () => {
     expect(limits(FIELDS[0] as BotFieldView)).toEqual({ min: 1, max: 20, whole: true, required: true });
     expect(range(FIELDS[1] as BotFieldView)).toBe("0.001 to 99");
+    expect(range({ key: "x", kind: "number", default: 1, low: -1e9, high: 1e9 })).toBe("-1 bn to 1 bn");
     expect(text(true)).toBe("on");
   });
 });

@@ -63,6 +63,12 @@ describe("what the analysts were shown", () => {
   });
 
   it("has digits that say something", () => {
-    expect([figure(0), figure(67808.4), figure(0.000266165), figure(58.7176239)]).toEqual(["0", "67,808.4", "0.000266165", "58.7176"]);
+    expect([figure(0), figure(67808.4), figure(0.000266165), figure(58.7176239), figure(85.4)]).toEqual([
+      "0",
+      "67,808.40",
+      "0.00026617",
+      "58.718",
+      "85.400",
+    ]);
   });
 });

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { idleBecause, label, limits, range, sections, text, unit, type Value, valueOf } from "../../bot_config";
 import { changed, chooseScope, current, discard, draft, everywhere, fields, reset, save, saving, scope, type, wrong } from "../../bots_store";
@@ -98,23 +99,17 @@ function Setting({ field }: { field: BotFieldView }) {
   const known = current.value;
   const inForce = known && valueOf(known.config, field.key);
   const touched = field.key in changed.value;
-  const different = others(field);
   const overridden = known?.changed.includes(field.key) ?? false;
   const idle = known ? idleBecause(field.key, known.config) : "";
+  const different = others(field);
   return (
     <div
       class={`setting ${touched ? "touched" : ""} ${different.length > 0 ? "other" : ""} ${idle ? "idle" : ""}`}
       data-key={field.key}
     >
-      <Input field={field} inForce={inForce} />
+      <Input field={field} inForce={inForce} hint={<Hint field={field} idle={idle} different={different} />} />
       <p class="said-of">
         {touched && <span class="was">now {text(inForce)}</span>}
-        {idle && <span class="unused">no effect: {idle}</span>}
-        {different.map((one) => (
-          <span class="differs" key={one.name}>
-            {one.name}: {text(one.value)}
-          </span>
-        ))}
         {overridden && operator.value && (
           <button type="button" class="plain more" title="Forget what was changed here" disabled={saving.value || !trusted.value} onClick={() => void reset(field.key)}>
             Set back<span class="hidden"> {label(field.key)}</span>
@@ -125,11 +120,26 @@ function Setting({ field }: { field: BotFieldView }) {
   );
 }
 
-function Input({ field, inForce }: { field: BotFieldView; inForce: Value | undefined }) {
+/** What it means, what it may be, what it is elsewhere, and whether it has an effect at all. */
+function Hint({ field, idle, different }: { field: BotFieldView; idle: string; different: readonly Other[] }) {
+  return (
+    <>
+      {MEANINGS[field.key]} {range(field) && <span class="range">{range(field)}</span>}
+      {different.map((one) => (
+        <span class="differs" key={one.name}>
+          {one.name}: {text(one.value)}
+        </span>
+      ))}
+      {idle && " "}
+      {idle && <span class="range">no effect: {idle}</span>}
+    </>
+  );
+}
+
+function Input({ field, inForce, hint }: { field: BotFieldView; inForce: Value | undefined; hint: ComponentChildren }) {
   const name = label(field.key);
   const disabled = !operator.value || !trusted.value;
   const typedValue = draft.value[field.key];
-  const hint = MEANINGS[field.key];
   if (field.kind === "flag") {
     const on = typeof typedValue === "boolean" ? typedValue : inForce === true;
     return (
@@ -163,11 +173,7 @@ function Input({ field, inForce }: { field: BotFieldView; inForce: Value | undef
       limits={limits(field)}
       trouble={wrong.value[field.key]}
       disabled={disabled}
-      hint={
-        <>
-          {hint} <span class="range">{range(field)}</span>
-        </>
-      }
+      hint={hint}
     />
   );
 }

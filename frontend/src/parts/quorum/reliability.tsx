@@ -41,7 +41,7 @@ export function Reliability({ bins, name }: { bins: readonly CalibrationBin[]; n
           </circle>
         ))}
       </svg>
-      <figcaption>Said, % → came true, %</figcaption>
+      <figcaption>Said → came true, %</figcaption>
     </figure>
   );
 }

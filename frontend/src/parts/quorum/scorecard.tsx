@@ -62,10 +62,9 @@ function Scorecard({ analyst }: { analyst: Analyst }) {
         <div class="card-main">
           <dl class="facts">
             <dt>Right</dt>
-            <dd>
-              {scored ? show.share(analyst.hit_rate) : "–"}
-              {analyst.hit_rate_interval && <small> {analyst.hit_rate_interval.map(show.wholePercent).join(" – ")} %</small>}
-            </dd>
+            <dd>{scored ? show.share(analyst.hit_rate) : "–"}</dd>
+            <dt title="Of the share that is right">95 % interval</dt>
+            <dd>{analyst.hit_rate_interval ? `${analyst.hit_rate_interval.map(show.wholePercent).join(" – ")} %` : "–"}</dd>
             <dt title="BUY and SELL opinions at their own horizons">Settled</dt>
             <dd>{analyst.settled}</dd>
             <dt title="Mean of (confidence - outcome)²: 0 is best, a coin said to be one has 0.25">Brier score</dt>
@@ -78,9 +77,9 @@ function Scorecard({ analyst }: { analyst: Analyst }) {
               />
             </dd>
             <dt title="Weight in the settings times skill">Vote counts</dt>
-            <dd>
-              {show.money(analyst.weight)} <small>skill {show.money(analyst.skill)}</small>
-            </dd>
+            <dd>{show.money(analyst.weight)}</dd>
+            <dt title="1 is a coin; the vote's weight in the settings is multiplied by it">of it skill</dt>
+            <dd>{show.money(analyst.skill)}</dd>
             {analyst.horizons.map((horizon) => (
               <Horizon key={horizon.horizon} name={horizon.horizon} settled={horizon.settled} rate={horizon.hit_rate} />
             ))}
@@ -114,7 +113,7 @@ function Horizon({ name, settled, rate }: { name: string; settled: number; rate:
 function Shadow({ own, twins }: { own: number; twins: NullEquityView }) {
   const books = [
     { name: "This analyst", value: own },
-    { name: "A coin at its moments", value: twins.random },
+    { name: "Coin flips", value: twins.random },
     { name: "Buy and hold", value: twins.buy_and_hold },
     { name: "Never trades", value: twins.hold },
   ];

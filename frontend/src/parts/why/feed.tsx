@@ -9,7 +9,7 @@ import { Badge } from "../../ui/badge";
 import { Select } from "../../ui/field";
 import { Empty, Panel } from "../../ui/panel";
 import { VirtualList } from "../../ui/virtual";
-import { choose, chosen, complete, filter, load, loading, loadOlder, setFilter, shown } from "../../why_store";
+import { choose, chosen, complete, filter, loading, loadOlder, setFilter, shown } from "../../why_store";
 
 const ROW = 54;
 
@@ -109,9 +109,6 @@ function Filters() {
         options={[any("Any gate"), ...GATES.map((one) => ({ value: one as string, text: show.words(one) }))]}
         onChange={(value) => setFilter({ gate: value })}
       />
-      <button type="button" class="quiet small" onClick={() => void load()}>
-        Refresh
-      </button>
     </div>
   );
 }

@@ -80,13 +80,14 @@ function Verdict({ decision }: { decision: Decision }) {
   );
 }
 
-const MARK: Record<Step["state"], string> = { passed: "passed", failed: "stopped here", unreached: "not reached" };
+const MARK: Record<Step["state"], string> = { passed: "passed", failed: "stopped here", unreached: "" };
 
 function Gates({ decision }: { decision: Decision }) {
   const all = steps(decision);
-  const reached = all.filter((step) => step.state !== "unreached").length;
+  const reached = all.filter((step) => step.state !== "unreached");
+  const rest = all.filter((step) => step.state === "unreached");
   return (
-    <Panel title="Gates, in order" id="gates" flush aside={<small>{`${reached} of ${all.length} checked`}</small>}>
+    <Panel title="Gates, in order" id="gates" flush aside={<small>{`${reached.length} of ${all.length} checked`}</small>}>
       <div class="scroll" tabIndex={0} role="region" aria-label="Gates in order">
         <table class="gates">
           <thead>
@@ -101,7 +102,7 @@ function Gates({ decision }: { decision: Decision }) {
             </tr>
           </thead>
           <tbody>
-            {all.map((step, n) => (
+            {reached.map((step, n) => (
               <tr key={`${step.gate} ${n}`} class={step.state} data-gate={step.gate}>
                 <td class="number">{n + 1}</td>
                 <th scope="row">{show.words(step.gate)}</th>
@@ -113,6 +114,11 @@ function Gates({ decision }: { decision: Decision }) {
           </tbody>
         </table>
       </div>
+      {rest.length > 0 && (
+        <p class="unreached" id="unreached">
+          <b>Not reached</b> {rest.map((step) => show.words(step.gate)).join(" · ")}
+        </p>
+      )}
     </Panel>
   );
 }
