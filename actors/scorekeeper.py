@@ -13,7 +13,8 @@ from domain.market import INTERVAL_MS, Candle
 from domain.messages import CandleClosed, CandleHistory, ScoresRead, SendCandles
 from domain.ports import Archive, Clock, Peers, Timers
 from domain.scorebook import Scorebook
-from domain.settlement import INTERVAL, Settlement, StoredScores, TradeCosts, call_of, settlement_document
+from domain.settlement import INTERVAL, Settlement, StoredScores, call_of, settlement_document
+from domain.shadow_trade import TradeCosts
 from settings import Settings
 
 RETRY_SECONDS = 10.0  # until the database is asked again for what was settled before
@@ -143,7 +144,11 @@ class Scorekeeper:
 
     def _costs(self) -> TradeCosts:
         paper = self.settings.paper
-        return TradeCosts(fee=float(paper.taker_fee), slippage=float(paper.fallback_slippage_bps) / 10_000)
+        return TradeCosts(
+            fee=float(paper.taker_fee),
+            maker_fee=float(paper.maker_fee),
+            slippage=float(paper.fallback_slippage_bps) / 10_000,
+        )
 
     # --- in the greenlet ------------------------------------------------------------------------------------------
 

@@ -7,28 +7,25 @@ look at nearly the same stretch of prices; counting them would make a little luc
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from domain import scores
 from domain.analysis import Action, Scorecard, ShadowBooks
 from domain.errors import InvariantError
 from domain.market import Candle
+from domain.open_call import OpenCall
 from domain.settlement import (
     ENTRY,
     FIXED,
     LABELS,
     MINUTE_MS,
-    NO_PRICE,
     OWN,
     Call,
     Settlement,
     StoredScores,
-    TradeCosts,
-    close_ms,
-    settled,
-    trade_return,
 )
+from domain.shadow_trade import TradeCosts, trade_return
 
 KEPT = 2000  # newest counted settlements of each horizon that make the card
 RECALLED = 3  # newest settled opinions of a pair that its analyst can be reminded of
@@ -36,57 +33,11 @@ VOID_AFTER_MS = 60 * MINUTE_MS  # a candle that is missing in the market's histo
 LONGEST_FIXED = max(FIXED.values())
 
 
-@dataclass(slots=True, kw_only=True)
-class _Open:
-    """One opinion at one horizon that is not settled yet."""
-
-    call: Call
-    label: str
-    counted: bool
-    start_ms: int | None = None  # when the entry's candle closed
-    entry: Decimal | None = None
-
-    def awaited_ms(self, interval_ms: int) -> int:
-        """Return when the candle closes that is needed next."""
-        if self.start_ms is None:
-            return close_ms(self.call.formed_ms, interval_ms)
-        return close_ms(self.start_ms + self.call.minutes(self.label) * MINUTE_MS, interval_ms)
-
-    def look(self, closes: Mapping[int, Decimal], interval_ms: int, costs: TradeCosts) -> Settlement | None:
-        """Take entry and end from closes by their time; return the settlement once both are there."""
-        start_ms = self.awaited_ms(interval_ms)
-        if self.start_ms is None and (entry := closes.get(start_ms)) is not None:
-            self.entry, self.start_ms = entry, start_ms
-        due_ms = self.awaited_ms(interval_ms)
-        if self.start_ms is None or self.entry is None or (end := closes.get(due_ms)) is None:
-            return None
-        return settled(
-            self.call,
-            self.label,
-            start_ms=self.start_ms,
-            entry=self.entry,
-            due_ms=due_ms,
-            end=end,
-            costs=costs,
-            counted=self.counted,
-        )
-
-    def void(self, interval_ms: int) -> Settlement:
-        """Return the settlement of what can never be settled."""
-        return Settlement(
-            call=self.call,
-            label=self.label,
-            due_ms=self.awaited_ms(interval_ms),
-            counted=self.counted,
-            void=NO_PRICE,
-        )
-
-
 class Scorebook:
     """Takes opinions in the order they are formed and closed candles of any age; tells what is settled by them."""
 
     def __init__(self) -> None:
-        self._open: defaultdict[str, dict[tuple[str, str], _Open]] = defaultdict(dict)  # by pair
+        self._open: defaultdict[str, dict[tuple[str, str], OpenCall]] = defaultdict(dict)  # by pair
         self._counted: dict[str, deque[Settlement]] = {label: deque(maxlen=KEPT) for label in LABELS}
         self._free_ms: dict[tuple[str, str], int] = {}  # (pair, label): from when the next one counts
         self._costs: defaultdict[str, list[tuple[int, Decimal]]] = defaultdict(list)  # (formed, USD) nobody bears yet
@@ -131,11 +82,11 @@ class Scorebook:
         waiting = self._open.get(pair)
         if not waiting or not candles:
             return ()
-        closes = {candle.open_ms + interval_ms: candle.close for candle in candles}
-        lost_ms = max(closes) - VOID_AFTER_MS
+        closed = {candle.open_ms + interval_ms: candle for candle in candles}
+        lost_ms = max(closed) - VOID_AFTER_MS
         done: list[Settlement] = []
         for each in waiting.values():
-            if (settlement := each.look(closes, interval_ms, costs)) is not None:
+            if (settlement := each.look(closed, interval_ms, costs, history=history)) is not None:
                 done.append(settlement)
             elif history and each.awaited_ms(interval_ms) <= lost_ms:
                 done.append(each.void(interval_ms))
@@ -200,7 +151,7 @@ class Scorebook:
             if counted and label == OWN:
                 self._parted.add(call.pair)
             if settlement is None:
-                self._open[call.pair][key] = _Open(
+                self._open[call.pair][key] = OpenCall(
                     call=call,
                     label=label,
                     counted=counted,

@@ -13,6 +13,7 @@ from typing import Any
 
 from domain.analysis import Action, Opinion
 from domain.ports import JournalDocument
+from domain.shadow_trade import ShadowTrade, TradeCosts
 
 OWN = "own"  # the horizon the opinion itself names
 FIXED = {"15m": 15, "1h": 60, "4h": 240}  # minutes
@@ -20,6 +21,7 @@ ENTRY = "entry"  # no horizon: the start of an opinion whose own horizon is long
 LABELS = (OWN, *FIXED)
 MINUTE_MS = 60_000
 INTERVAL = "1m"  # of the candles that settle
+Trades = tuple[ShadowTrade, ShadowTrade]  # an opinion's, and its random twin's
 NO_PRICE = "the market's data had no candle at that time"
 
 
@@ -34,18 +36,17 @@ class Call:
     horizon_minutes: int
     formed_ms: int
     cost_usd: Decimal
+    stop_loss: Decimal | None = None  # its own, quote per base
+    take_profit: Decimal | None = None
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether a trade of it can end before its horizon."""
+        return bool(self.action.sign) and (self.stop_loss is not None or self.take_profit is not None)
 
     def minutes(self, label: str) -> int:
         """Return the length of a horizon, 0 for the entry."""
         return 0 if label == ENTRY else self.horizon_minutes if label == OWN else FIXED[label]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TradeCosts:
-    """What one side of a shadow trade costs, as fractions."""
-
-    fee: float
-    slippage: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,8 @@ class Settlement:
     entry: Decimal | None = None
     exit: Decimal | None = None
     net_return: float | None = None  # of a trade in its direction, None for HOLD
+    trade_exit: Decimal | None = None  # where that trade ended
+    ended_by: str = ""  # stop_loss | take_profit | horizon; empty where there is no trade
     coin_return: float | None = None  # of the random twin's trade
     void: str = ""
 
@@ -108,6 +111,8 @@ def call_of(opinion: Opinion) -> Call:
         horizon_minutes=opinion.horizon_minutes,
         formed_ms=opinion.formed_ms,
         cost_usd=opinion.cost_usd,
+        stop_loss=opinion.stop_loss,
+        take_profit=opinion.take_profit,
     )
 
 
@@ -119,20 +124,6 @@ def opinion_id(analyst: str, round_id: str) -> str:
 def close_ms(at_ms: int, interval_ms: int) -> int:
     """Return when the first candle closes that closes at `at_ms` or later."""
     return -(-at_ms // interval_ms) * interval_ms
-
-
-def trade_return(sign: int, entry: Decimal, end: Decimal, costs: TradeCosts) -> float:
-    """Return what a trade earned as a fraction of its notional: taker fee and slippage on both sides.
-
-    Args:
-        sign: +1 long, -1 short.
-        entry: price at the start, > 0.
-        end: price at the end, > 0.
-        costs: of one side.
-    """
-    bought = 1 + sign * costs.slippage
-    ratio = float(end / entry) * (1 - sign * costs.slippage) / bought
-    return sign * (ratio - 1) - costs.fee * (1 + ratio)
 
 
 def coin(opinion_key: str) -> int:
@@ -150,9 +141,24 @@ def settled(
     end: Decimal,
     costs: TradeCosts,
     counted: bool,
+    trades: Trades | None = None,
 ) -> Settlement:
-    """Return the settlement of `call` by the closes at both ends of the horizon."""
-    sign = call.action.sign
+    """Return the settlement of `call` by the closes at both ends of the horizon.
+
+    Args:
+        call: what is settled.
+        label: of the horizon.
+        start_ms: close of the entry's candle.
+        entry: price at the start, > 0.
+        due_ms: close of the candle at the end.
+        end: price at the end, > 0.
+        costs: of one side of a shadow trade.
+        counted: part of the scores.
+        trades: the call's trade and its random twin's as the candles between have left them; None: just held.
+    """
+    own, twin = (each.held_to(end) for each in trades) if trades else (None, None)
+    if own is None and (held := trades_of(call, entry, levels=False)) is not None:
+        own, twin = (each.held_to(end) for each in held)
     return Settlement(
         call=call,
         label=label,
@@ -161,9 +167,24 @@ def settled(
         start_ms=start_ms,
         entry=entry,
         exit=end,
-        net_return=trade_return(sign, entry, end, costs) if sign else None,
-        coin_return=trade_return(coin(call.opinion_id), entry, end, costs) if sign else None,
+        net_return=own.net_return(costs) if own else None,
+        trade_exit=own.exit if own else None,
+        ended_by=own.ended_by if own else "",
+        coin_return=twin.net_return(costs) if twin else None,
     )
+
+
+def trades_of(call: Call, entry: Decimal, *, levels: bool) -> Trades | None:
+    """Return the trade of a BUY or SELL and its random twin's at `entry`; `levels`: with its stop and target."""
+    if not call.action.sign:
+        return None
+    own = ShadowTrade(
+        sign=call.action.sign,
+        entry=entry,
+        stop_loss=call.stop_loss if levels else None,
+        take_profit=call.take_profit if levels else None,
+    )
+    return own, own if coin(call.opinion_id) == own.sign else own.mirrored()
 
 
 def settlement_document(analyst: str, settlement: Settlement) -> JournalDocument:
@@ -190,6 +211,10 @@ def settlement_document(analyst: str, settlement: Settlement) -> JournalDocument
         "entry": settlement.entry,
         "exit": settlement.exit,
         "net_return": settlement.net_return,
+        "trade_exit": settlement.trade_exit,
+        "ended_by": settlement.ended_by or None,
+        "stop_loss": call.stop_loss,
+        "take_profit": call.take_profit,
         "coin_return": settlement.coin_return,
         "void": settlement.void or None,
     }
@@ -207,6 +232,8 @@ def read_settlement(document: JournalDocument) -> Settlement:
         horizon_minutes=body["horizon_minutes"],
         formed_ms=body["formed_ms"],
         cost_usd=body["opinion_cost_usd"],
+        stop_loss=body.get("stop_loss"),
+        take_profit=body.get("take_profit"),
     )
     return Settlement(
         call=call,
@@ -218,6 +245,8 @@ def read_settlement(document: JournalDocument) -> Settlement:
         entry=body.get("entry"),
         exit=body.get("exit"),
         net_return=body.get("net_return"),
+        trade_exit=body.get("trade_exit"),
+        ended_by=body.get("ended_by", ""),
         coin_return=body.get("coin_return"),
         void=body.get("void", ""),
     )
@@ -234,4 +263,6 @@ def read_call(document: JournalDocument) -> Call:
         horizon_minutes=body["horizon_minutes"],
         formed_ms=body["formed_ms"],
         cost_usd=body["cost_usd"],
+        stop_loss=body.get("stop_loss"),
+        take_profit=body.get("take_profit"),
     )

@@ -13,14 +13,15 @@ from decimal import Decimal
 from domain.analysis import Action, Scorecard
 from domain.market import Candle
 from domain.scorebook import Scorebook
-from domain.settlement import MINUTE_MS, Call, TradeCosts
+from domain.settlement import MINUTE_MS, Call
+from domain.shadow_trade import TradeCosts
 
 START_MS = 1_767_225_600_000  # 2026-01-01
 ROUND_MS = 15 * MINUTE_MS
 PAIRS = ("BTCUSDT", "ETHUSDT", "XRPUSDT", "BNBUSDT", "SOLUSDT")
 SPOKEN_BEFORE_MS = 20_000  # that long before the candle closes by whose price the opinion is measured
 STEP = 0.002  # standard deviation of a quarter of an hour's log return
-COSTS = TradeCosts(fee=0.001, slippage=0.0005)
+COSTS = TradeCosts(fee=0.001, maker_fee=0.001, slippage=0.0005)
 BALANCE, AMOUNT = Decimal(100_000), Decimal(50)
 
 Speak = Callable[[random.Random, int, dict[str, int]], dict[str, tuple[int, float]]]

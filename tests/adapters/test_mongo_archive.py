@@ -9,7 +9,8 @@ import pytest
 from adapters.mongo_archive import MongoArchive, matches
 from domain.analysis import Action
 from domain.errors import LedgerUnavailable
-from domain.settlement import Call, TradeCosts, read_settlement, settled, settlement_document
+from domain.settlement import Call, read_settlement, settled, settlement_document
+from domain.shadow_trade import TradeCosts
 from tests.analysis_values import NOW_MS
 
 
@@ -109,7 +110,7 @@ def test_what_an_analyst_settled_reads_back_and_a_repeat_changes_nothing(stores)
         entry=Decimal("100.10"),
         due_ms=NOW_MS + 1_800_000,
         end=Decimal("99.5"),
-        costs=TradeCosts(fee=0.001, slippage=0.0005),
+        costs=TradeCosts(fee=0.001, maker_fee=0.001, slippage=0.0005),
         counted=True,
     )
     settlement = replace(settlement, cost_usd=Decimal("0.0024"))

@@ -9,16 +9,27 @@ import pytest
 from domain.analysis import Action
 from domain.market import Candle
 from domain.scorebook import Scorebook, shadow_books
-from domain.settlement import Call, StoredScores, TradeCosts, coin, read_settlement, settlement_document, trade_return
+from domain.settlement import Call, StoredScores, coin, read_settlement, settlement_document
+from domain.shadow_trade import TradeCosts, trade_return
 
 MINUTE = 60_000
 START = 1_767_225_600_000
-FREE = TradeCosts(fee=0, slippage=0)
-COSTS = TradeCosts(fee=0.001, slippage=0.0005)
+FREE = TradeCosts(fee=0, maker_fee=0, slippage=0)
+COSTS = TradeCosts(fee=0.001, maker_fee=0.001, slippage=0.0005)
 
 
-def call(minute: float, action: Action = Action.BUY, *, horizon: int = 15, pair: str = "BTCUSDT", cost: str = "0"):
+def call(
+    minute: float,
+    action: Action = Action.BUY,
+    *,
+    horizon: int = 15,
+    pair: str = "BTCUSDT",
+    cost: str = "0",
+    levels: tuple[int, ...] = (),
+):
+    """Return what was said at `minute`; `levels`: its stop and target."""
     formed_ms = START + round(minute * MINUTE)
+    stop, target = map(Decimal, levels) if levels else (None, None)
     return Call(
         opinion_id=f"opinion:grok:{pair}:{formed_ms}",
         pair=pair,
@@ -27,6 +38,8 @@ def call(minute: float, action: Action = Action.BUY, *, horizon: int = 15, pair:
         horizon_minutes=horizon,
         formed_ms=formed_ms,
         cost_usd=Decimal(cost),
+        stop_loss=stop,
+        take_profit=target,
     )
 
 
@@ -74,7 +87,10 @@ def test_no_candle_from_before_it_was_formed_or_after_its_end_is_used():
 
 
 def test_history_settles_what_live_candles_settle():
-    calls = [call(minute + 0.3, random.Random(minute).choice(list(Action))) for minute in range(0, 60, 3)]
+    calls = [
+        call(minute + 0.3, random.Random(minute).choice(list(Action)), levels=(980, 1020 + minute))
+        for minute in range(0, 60, 3)
+    ]
     live, late = Scorebook(), Scorebook()
     for each in calls:
         late.note(each)
@@ -175,6 +191,57 @@ def test_the_shadow_books_stand_beside_their_null_twins():
     assert shadow_books(done, balance=Decimal("1000"), amount=Decimal("50"), costs=COSTS) == books
 
 
+def own_of(done):
+    (found,) = [each for each in done if each.label == "own"]
+    return found
+
+
+def test_a_stop_or_target_that_is_reached_ends_the_shadow_trade_and_nothing_else():
+    book = Scorebook()
+    book.note(call(0.1, levels=(900, 1010)))
+    own = own_of(play(book, 1, 20))
+    assert (own.trade_exit, own.ended_by) == (Decimal(1010), "take_profit")
+    assert own.net_return == pytest.approx(1010 / 1001 - 1)
+    assert (own.exit, own.hit, own.move) == (Decimal(1016), True, pytest.approx(1016 / 1001 - 1))
+    assert read_settlement(settlement_document("grok", own)) == own
+    stopped = Scorebook()
+    stopped.note(call(0.1, Action.SELL, levels=(1008, 900)))
+    own = own_of(play(stopped, 1, 20))
+    assert (own.trade_exit, own.ended_by, own.net_return) == (Decimal(1008), "stop_loss", pytest.approx(-7 / 1001))
+    assert card(stopped).books.analyst == round(1000 - Decimal(50 * 7) / 1001, 2)
+
+
+def test_the_random_twin_of_an_opinion_with_levels_has_them_too():
+    returns = {}
+    for minute in range(0, 40):
+        book = Scorebook()
+        said = call(minute + 0.1, levels=(900, 1006 + minute))
+        book.note(said)
+        returns[coin(said.opinion_id)] = own_of(play(book, minute + 1, minute + 20)).coin_return * (1001 + minute)
+    assert returns == {1: pytest.approx(5), -1: pytest.approx(-15)}  # a short's stop would be at 1102 + 2 minutes
+
+
+def test_a_candle_that_was_missed_on_the_way_is_waited_for():
+    """Else a stop that it reached would be overlooked."""
+    book = Scorebook()
+    book.note(call(0.1, levels=(1000, 2000)))
+    play(book, 1, 7)
+    assert [each.label for each in play(book, 9, 17)] == ["15m"]
+    assert book.overdue("BTCUSDT", START + 18 * MINUTE, MINUTE)
+    history = [candle(minute) for minute in range(1, 18)]
+    history[7] = candle(8, 999)
+    own = own_of(book.settle("BTCUSDT", history, interval_ms=MINUTE, costs=FREE, history=True))
+    assert (own.trade_exit, own.ended_by, own.exit) == (Decimal(999), "stop_loss", Decimal(1016))
+
+
+def test_where_the_market_has_no_candle_on_the_way_the_others_are_all_that_is_looked_at():
+    book = Scorebook()
+    book.note(call(0.1, levels=(1000, 2000)))
+    history = [candle(minute) for minute in range(1, 18) if minute != 8]
+    own = own_of(book.settle("BTCUSDT", history, interval_ms=MINUTE, costs=FREE, history=True))
+    assert (own.ended_by, own.trade_exit) == ("horizon", Decimal(1016))
+
+
 def test_an_analyst_recalls_its_last_three_settled_opinions_of_the_pair():
     book = Scorebook()
     for minute in range(0, 120, 5):
@@ -248,6 +315,7 @@ def spoken(seed: int) -> list[Call]:
             horizon=rng.choice((5, 15, 30, 90, 300)),
             pair=rng.choice(("BTCUSDT", "ETHUSDT")),
             cost="0.001",
+            levels=rng.choice(((), (), (970, 1020), (990, 1003), (1010, 995))),
         )
         for minute in range(0, 200, 2)
     ]

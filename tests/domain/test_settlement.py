@@ -9,7 +9,6 @@ from domain.analysis import Action
 from domain.archives import opinion_document
 from domain.settlement import (
     Call,
-    TradeCosts,
     call_of,
     close_ms,
     coin,
@@ -17,12 +16,12 @@ from domain.settlement import (
     read_settlement,
     settled,
     settlement_document,
-    trade_return,
 )
+from domain.shadow_trade import TradeCosts, trade_return
 from tests.bots import opinion
 
-FREE = TradeCosts(fee=0, slippage=0)
-COSTS = TradeCosts(fee=0.001, slippage=0.0005)
+FREE = TradeCosts(fee=0, maker_fee=0, slippage=0)
+COSTS = TradeCosts(fee=0.001, maker_fee=0.001, slippage=0.0005)
 CALL = Call(
     opinion_id="opinion:grok:BTCUSDT:1",
     pair="BTCUSDT",
@@ -60,10 +59,10 @@ def test_an_opinion_is_measured_at_the_next_close_never_at_one_before_it(at_ms, 
         (1, "110", FREE, 0.1),
         (-1, "110", FREE, -0.1),
         (-1, "90", FREE, 0.1),
-        (1, "100", TradeCosts(fee=0.001, slippage=0), -0.002),
-        (1, "110", TradeCosts(fee=0.001, slippage=0), 0.1 - 0.001 * 2.1),
-        (1, "100", TradeCosts(fee=0, slippage=0.01), 99 / 101 - 1),  # bought at 101, sold at 99
-        (-1, "100", TradeCosts(fee=0, slippage=0.01), 1 - 101 / 99),  # sold at 99, bought at 101
+        (1, "100", TradeCosts(fee=0.001, maker_fee=0.001, slippage=0), -0.002),
+        (1, "110", TradeCosts(fee=0.001, maker_fee=0.001, slippage=0), 0.1 - 0.001 * 2.1),
+        (1, "100", TradeCosts(fee=0, maker_fee=0, slippage=0.01), 99 / 101 - 1),  # bought at 101, sold at 99
+        (-1, "100", TradeCosts(fee=0, maker_fee=0, slippage=0.01), 1 - 101 / 99),  # sold at 99, bought at 101
     ],
 )
 def test_a_shadow_trade_pays_fee_and_slippage_on_both_sides(sign, end, costs, expected):
