@@ -51,8 +51,8 @@ def is_refusal(frame: dict[str, Any]) -> bool:
     return frame["type"] == "decision" and (data["symbol"], data.get("gate")) == ("ETHUSDT", "trading_off")
 
 
-def settings() -> dict[str, Any]:
-    return quiet() | {"recorder": {"enabled": False}}
+def settings(**server: Any) -> dict[str, Any]:
+    return quiet(**server)
 
 
 @pytest.fixture
@@ -352,14 +352,24 @@ def test_a_viewer_is_shown_no_commands(page: Page, desk: DeskProcess, console: l
     expect(page.locator("#logs .log-lines p").first).to_be_visible()
 
 
-def test_figures_of_a_lost_desk_are_marked(page: Page, desk: DeskProcess) -> None:
-    """The last test: the desk is gone after it."""
+def test_figures_of_a_lost_desk_are_marked_until_it_is_back(page: Page, desk: DeskProcess) -> None:
     page.goto(f"{desk.address}/?token={OPERATOR}")
     expect(page.locator("#connection")).to_have_text("Connected")
     turn_to(page, "Quorum")
     expect(page.locator(".matrix .verdict").first).to_be_visible()
+    desk.write_settings(settings(port=int(desk.address.rpartition(":")[2])))  # the same one after the restart
     desk.terminate()
     expect(page.locator("#lost")).to_be_visible()
     expect(page.locator("main")).to_have_class(re.compile("doubtful"))
     turn_to(page, "Bots")
     expect(page.locator("#bot-toggle")).to_be_disabled()
+    loaded = page.evaluate("performance.timeOrigin")
+    desk.start()
+    expect(page.locator("#connection")).to_have_text("Connected", timeout=90_000)
+    expect(page.locator("#bot-toggle")).to_be_enabled()
+    turn_to(page, "Why")
+    kept = documents(desk, "decisions", limit=1)[0]
+    expect(page.locator("#decision-list [role=option]").first).to_contain_text(kept["explanation"])
+    turn_to(page, "System")
+    expect(page.locator("#logs")).to_contain_text("audited up to seq")
+    assert page.evaluate("performance.timeOrigin") == loaded

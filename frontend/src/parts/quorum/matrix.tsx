@@ -24,6 +24,11 @@ function Verdict({ action, confidence }: { action: string; confidence: number })
   );
 }
 
+/** Whose cell it is, for those who do not see its row and column. */
+function Of({ name }: { name: string }) {
+  return <span class="hidden">{name}: </span>;
+}
+
 function OpinionCell({ cell, row, chosen, onChoose }: { cell: Cell; row: Row; chosen: boolean; onChoose: () => void }) {
   const { opinion, abstained, analyst } = cell;
   const old = useComputed(() => (opinion ? outdated(opinion, deskNow.value, analysis.value?.interval_seconds ?? 60) : false)).value;
@@ -31,7 +36,8 @@ function OpinionCell({ cell, row, chosen, onChoose }: { cell: Cell; row: Row; ch
     return (
       <td data-name={analyst} class="none">
         {abstained ? (
-          <button type="button" class="cell" aria-pressed={chosen} onClick={onChoose} aria-label={`${analyst} on ${row.symbol}: abstained`}>
+          <button type="button" class="cell" aria-pressed={chosen} onClick={onChoose}>
+            <Of name={`${analyst} on ${row.symbol}`} />
             <span class="muted">abstained</span>
           </button>
         ) : (
@@ -42,13 +48,8 @@ function OpinionCell({ cell, row, chosen, onChoose }: { cell: Cell; row: Row; ch
   }
   return (
     <td data-name={analyst}>
-      <button
-        type="button"
-        class={old ? "cell old" : "cell"}
-        aria-pressed={chosen}
-        onClick={onChoose}
-        aria-label={`${analyst} on ${row.symbol}: ${opinion.action} with confidence ${show.share(opinion.confidence_score)}`}
-      >
+      <button type="button" class={old ? "cell old" : "cell"} aria-pressed={chosen} onClick={onChoose}>
+        <Of name={`${analyst} on ${row.symbol}${old ? ", out of date" : ""}`} />
         <Verdict action={opinion.action} confidence={opinion.confidence_score} />
         <Age at={opinion.timestamp} />
       </button>
@@ -61,13 +62,8 @@ function SignalCell({ row, chosen, onChoose }: { row: Row; chosen: boolean; onCh
   if (!signal) return <td class="signal muted">no signal yet</td>;
   return (
     <td class="signal" data-name="Combined">
-      <button
-        type="button"
-        class="cell"
-        aria-pressed={chosen}
-        onClick={onChoose}
-        aria-label={`Combined signal of ${symbol}: ${signal.action} with confidence ${show.share(signal.confidence_score)}`}
-      >
+      <button type="button" class="cell" aria-pressed={chosen} onClick={onChoose}>
+        <Of name={`Combined signal of ${symbol}`} />
         <Verdict action={signal.action} confidence={signal.confidence_score} />
         <Score score={signal.score} />
         <Age at={signal.timestamp} />

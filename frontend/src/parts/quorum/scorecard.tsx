@@ -153,7 +153,7 @@ function Work({ analyst }: { analyst: Analyst }) {
               Today <b>{show.cost(analyst.cost_today_usd)}</b> {part === null ? "" : `of ${show.cost(analyst.budget_usd)}`}
             </span>
             <small>
-              {analyst.calls} calls{analyst.latency_ms === null ? "" : `, the last took ${show.quantity(analyst.latency_ms)} ms`}
+              {analyst.calls} calls{analyst.latency_ms === null ? "" : `, last ${show.quantity(analyst.latency_ms)} ms`}
             </small>
           </div>
           {part !== null && (

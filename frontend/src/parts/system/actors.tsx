@@ -15,7 +15,7 @@ export function Actors() {
       {all.length === 0 ? (
         <Empty>Loading …</Empty>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Actors">
+        <div class="scroll" tabIndex={0} role="region" aria-label="Table of the actors">
           <table class="actors">
             <thead>
               <tr>
