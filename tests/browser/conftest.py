@@ -1,4 +1,4 @@
-"""A headless Chromium for the dashboard's tests: the fixtures `browser` and `page`.
+"""A headless Chromium for the dashboard's tests and a desk to look at: `browser`, `page`, `console` and `desk`.
 
 Playwright drives the machine's own Chromium (CHROMIUM names another one). Its waits give way to other greenlets, so the
 server under test may run in the same process.
@@ -10,6 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.driving import DIST, start
+from tests.system.desk_process import DeskProcess
+from tests.system.quiet import quiet
 
 # Sandboxing needs rights that root in a container lacks; the rest keeps Chromium off the network.
 FLAGS = (
@@ -46,3 +50,26 @@ def page(browser: Browser) -> Iterator[Page]:
         page.on("pageerror", lambda error: errors.append(str(error)))
         yield page
     assert not errors
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskProcess]:
+    """One desk for many tests; each leaves it without positions and orders."""
+    if not DIST.is_file():
+        pytest.skip("the dashboard is not built: make setup")
+    desk = DeskProcess(tmp_path_factory.mktemp("desk"), quiet())
+    try:
+        start(desk)
+        desk.write_settings(quiet(port=int(desk.address.rpartition(":")[2])))  # the same one after a restart
+        yield desk
+    finally:
+        desk.clean_up()
+
+
+@pytest.fixture
+def console(page: Page) -> list[str]:
+    """What the page complains about."""
+    complaints: list[str] = []
+    page.on("console", lambda line: complaints.append(line.text) if line.type in ("error", "warning") else None)
+    page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
+    return complaints

@@ -1,73 +1,22 @@
 """The dashboard in a browser, on a whole desk in the simulated world."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.system.client import Client
-from tests.system.desk_process import ROOT, DeskProcess
-from tests.system.quiet import PAIRS, quiet, wait_for_market
+from tests.browser.driving import PAGE_NAMES, number, open_page, start, turn_to, until_changed
+from tests.system.desk_process import DeskProcess
+from tests.system.quiet import PAIRS, quiet
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(120)]
 
-expect.set_options(timeout=20_000)  # on a busy machine
-
-PAGE_NAMES = ("desk", "quorum", "why", "bots", "results", "news", "system")
-MINUS = "\N{MINUS SIGN}"
-DIST = ROOT / "frontend" / "dist" / "index.html"
 MANY = (
     *PAIRS,
     *("ADAUSDT", "DOTUSDT", "LINKUSDT", "LTCUSDT", "DOGEUSDT", "TRXUSDT", "AVAXUSDT", "ATOMUSDT", "UNIUSDT"),
     *("ETCUSDT", "XLMUSDT", "NEARUSDT", "APTUSDT", "ARBUSDT", "OPUSDT", "FILUSDT", "INJUSDT", "SUIUSDT"),
 )
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskProcess]:
-    """One desk for all these tests."""
-    if not DIST.is_file():
-        pytest.skip("the dashboard is not built: make setup")
-    desk = DeskProcess(tmp_path_factory.mktemp("desk"), quiet())
-    try:
-        start(desk)
-        desk.write_settings(quiet(port=int(desk.address.rpartition(":")[2])))  # the same one after a restart
-        yield desk
-    finally:
-        desk.clean_up()
-
-
-@pytest.fixture
-def console(page: Page) -> list[str]:
-    """What the page complains about."""
-    complaints: list[str] = []
-    page.on("console", lambda line: complaints.append(line.text) if line.type in ("error", "warning") else None)
-    page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
-    return complaints
-
-
-def start(desk: DeskProcess) -> None:
-    with Client(desk.start().address) as client:
-        wait_for_market(client)
-
-
-def number(page: Page, selector: str) -> float:
-    return float(page.locator(selector).inner_text().replace(",", "").replace(MINUS, "-"))
-
-
-def until_changed(page: Page, selector: str) -> None:
-    expect(page.locator(selector).first).not_to_have_text(page.locator(selector).first.inner_text())
-
-
-def open_page(page: Page, desk: DeskProcess, name: str = "desk") -> None:
-    page.goto(f"{desk.address}/#/{name}")
-    expect(page.locator("#connection")).to_have_text("Connected")
-
-
-def turn_to(page: Page, name: str) -> None:
-    page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
 
 
 def test_prices_and_balances_move_and_the_banner_says_they_are_not_real(
@@ -184,8 +133,6 @@ def test_the_page_comes_back_by_itself_after_a_restart(page: Page, desk: DeskPro
 
 
 def test_many_pairs_fit_and_are_found(page: Page, console: list[str], tmp_path: Path) -> None:
-    if not DIST.is_file():
-        pytest.skip("the dashboard is not built: make setup")
     desk = DeskProcess(tmp_path, quiet(pairs=MANY))
     try:
         desk.start()

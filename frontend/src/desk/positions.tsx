@@ -103,7 +103,7 @@ function actions(setOpen: (open: Open) => void): Column<Marked> {
           type="button"
           class="small"
           disabled={!trusted.value}
-          aria-label={`Edit stop and target of ${row.symbol}`}
+          aria-label={`Stops of ${row.symbol}`}
           onClick={() => setOpen({ what: "stops", symbol: row.symbol })}
         >
           Stops

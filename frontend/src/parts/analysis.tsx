@@ -10,7 +10,7 @@ export function AnalysisLog() {
       {lines.length === 0 ? (
         <Empty>None since this page was opened.</Empty>
       ) : (
-        <ol class="log">
+        <ol class="log" tabIndex={0} aria-label="Analysis log">
           {lines.map((line) => (
             <li key={line.key} class={line.level}>
               <time>{show.clock(line.timestamp)}</time>

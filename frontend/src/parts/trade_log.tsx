@@ -9,7 +9,7 @@ export function TradeLog() {
       {lines.length === 0 ? (
         <Empty>No trade yet.</Empty>
       ) : (
-        <ol class="log">
+        <ol class="log" tabIndex={0} aria-label="Trade log">
           {lines.map((line) => (
             <li key={line.key} class={line.level}>
               <time>{show.clock(line.timestamp)}</time>

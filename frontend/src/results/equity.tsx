@@ -46,7 +46,7 @@ function build(element: HTMLElement): Parts {
     priceFormat: { type: "custom" as const, formatter: (value: number) => `${value.toFixed(2)} %`, minMove: 0.01 },
   };
   const fall = chart.addSeries(AreaSeries, options, 1);
-  chart.panes()[1]?.setStretchFactor(0.35);
+  chart.panes()[1]?.setStretchFactor(0.5);
   return { chart, equity, fall };
 }
 
