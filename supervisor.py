@@ -12,13 +12,14 @@ if __name__ == "__main__":
     faulthandler.enable()  # what ends by a signal leaves its stack: a watchdog's SIGABRT, a fault in C
 
 import argparse
+import hashlib
 import importlib
 import logging
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -50,6 +51,7 @@ from actors.supervision import (
     SupervisorActor,
 )
 from actors.timers import GeventTimers, TimersOf, VirtualTimers
+from actors.transcribed import plain_arguments, transcribed
 from actors.virtual_time import VirtualDriver
 from adapters.anchor import AnchorFile
 from adapters.binance import BinanceSource
@@ -72,11 +74,28 @@ from adapters.weight_governor import WeightGovernor
 from domain.errors import LedgerCorrupt, LedgerUnavailable, QuorumError, SettingsError
 from domain.journal import epoch_ms
 from domain.market import Source
-from domain.messages import ActorStatusChanged, RecordSettings, ReloadSettings, SettingsApplied, SettingsReloaded
+from domain.messages import (
+    ActorStatusChanged,
+    Alerted,
+    RecordSettings,
+    ReloadSettings,
+    SettingsApplied,
+    SettingsReloaded,
+)
 from domain.pair_names import base_asset
 from domain.ports import Clock, Head, MarketSource, MoodSource, NewsSource
+from domain.transcript import Transcript
 from ledger.background import JournalVerifier
-from settings import Settings, as_decided, as_flat, diff, load_settings, needs_restart, settings_hash
+from settings import (
+    Settings,
+    as_decided,
+    as_flat,
+    diff,
+    load_settings,
+    needs_restart,
+    parse_settings,
+    settings_hash,
+)
 from sim.world import World
 from web.measures import MeasuresKept
 from web.metrics import ActorFigures, DeskFigures
@@ -84,6 +103,7 @@ from web.server import WebServer
 
 if TYPE_CHECKING:
     from adapters.openrouter import OpenRouterEndpoint  # a third of all imports: made while the database starts
+    from adapters.recorder import Recorder
 
 VERSION = "0.1.0"
 SUFFIXES = {Source.BINANCE: "", Source.SIMULATED: "_sim", Source.RECORDED: "_rec"}
@@ -100,6 +120,8 @@ STOP_SECONDS = 9.0  # of everything
 STORES_STOP_SECONDS = 1.5  # of that, kept for what comes after the actors
 BLOCKED_SECONDS = 2.0  # computing for longer without a break is named in the log
 MOST_AHEAD_MS = 1000  # of the journal before the wall clock, without a warning
+
+NewTranscript = Callable[[object, Mapping[str, object]], Transcript]
 
 log = logging.getLogger("supervisor")
 
@@ -274,6 +296,12 @@ def recorded_outside(settings: Settings, directory: Directory, *, speed: float, 
     )
 
 
+def sources_hash(root: Path) -> str:
+    """Return the SHA-256 of the code that decides: a replay by other code may differ."""
+    files = [root / "settings.py", *(root / "actors").glob("*.py"), *(root / "domain").rglob("*.py")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
+
+
 # --- the desk ---------------------------------------------------------------------------------------------------------
 
 
@@ -302,6 +330,7 @@ class Desk:
         self._notifier = Notifier.from_environment()
         self._supervisor: ActorRef[Any] | None = None
         self._web: WebServer | None = None
+        self._recorder: Recorder | None = None
         self._measures = MeasuresKept()
         self._loop_watch = LoopWatch(limit_seconds=BLOCKED_SECONDS)
 
@@ -331,6 +360,7 @@ class Desk:
         if self.outside.endpoint is not None:
             self.outside.endpoint.on_called = self._measures.model_called
         self._start_web()
+        self._start_recorder()
         self._start_actors()
         self._spawn(self._anchor)
         self._spawn(self._audit.run)
@@ -357,6 +387,8 @@ class Desk:
             within = end - STORES_STOP_SECONDS - time.monotonic()
             self._ask_supervisor(StopChildren(within_seconds=within), within + 0.5)
             self._supervisor.stop(block=False)
+        if self._recorder is not None:
+            self._recorder.close()
         if outside := getattr(self, "outside", None):
             _stop_outside(outside)
         if stores := getattr(self, "stores", None):
@@ -364,6 +396,37 @@ class Desk:
             stores.close(timeout_seconds=_share(end))
         if self._mongod is not None:
             self._mongod.stop(grace_seconds=_share(end))
+
+    # --- recording
+
+    def _start_recorder(self) -> None:
+        """Record what bots, broker and analysts handle; a recording that is played needs no second one."""
+        settings, outside = self.settings, self.outside
+        if not settings.recorder.enabled or outside.source is Source.RECORDED:
+            return
+        from adapters.message_codec import MessageCodec
+        from adapters.recorder import Recorder
+
+        header = {
+            "version": VERSION,
+            "sources": sources_hash(Path(__file__).parent),
+            "source": outside.source,
+            "database": self.database,
+            "settings_hash": settings_hash(settings),
+        }
+        self._recorder = Recorder(
+            folder=Path(settings.storage.data_dir).expanduser() / "recordings",
+            codec=MessageCodec(plain=as_decided, settings=parse_settings),
+            header=header,
+            max_bytes=int(settings.recorder.max_gib * 2**30),
+            started_ms=outside.clock.now_ms(),
+            on_off=self._recorder_off,
+        )
+        self._spawn(self._recorder.run)
+
+    def _recorder_off(self, sentence: str) -> None:
+        alert = Alerted(level="error", code="recorder_off", message=sentence, at_ms=self.outside.clock.now_ms())
+        self.directory.tell("hub", alert)
 
     # --- database
 
@@ -507,6 +570,7 @@ class Desk:
                 start=_starter(
                     BrokerActor,
                     **common,
+                    transcripts=self._transcripts("broker"),
                     real_timers=self._real_timers,  # the database does not live in the desk's time
                     store=self.stores.ledger,
                     archive=archive,
@@ -527,6 +591,7 @@ class Desk:
                     f"analyst-{name}",
                     AnalystActor,
                     **common,
+                    transcripts=self._transcripts(f"analyst-{name}"),
                     name_in_settings=name,
                     endpoint=outside.endpoint,
                     archive=archive,
@@ -557,6 +622,7 @@ class Desk:
             _child(
                 f"bot-{pair}",
                 BotActor,
+                transcripts=self._transcripts(f"bot-{pair}"),
                 settings=settings,
                 clock=outside.clock,
                 timers=outside.timers,
@@ -568,6 +634,10 @@ class Desk:
             )
             for pair in settings.bots.pairs
         )
+
+    def _transcripts(self, name: str) -> NewTranscript | None:
+        """Return what begins the transcript of each generation of an actor, None where nothing is recorded."""
+        return None if self._recorder is None else partial(self._recorder.transcript, name)
 
     # --- web
 
@@ -759,10 +829,14 @@ def _revealed(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
 
 
-def _starter(actor: type[Any], **arguments: Any) -> StartActor:
+def _starter(actor: type[Any], *, transcripts: NewTranscript | None = None, **arguments: Any) -> StartActor:
     def start(*, peers: PeersOf, on_death: DeathReport) -> ActorRef[Any]:
         own = {key: TimersOf(arguments[key], peers) for key in ("timers", "real_timers") if key in arguments}
-        started: ActorRef[Any] = actor.start(peers=peers, on_death=on_death, **arguments | own)
+        ports = {**arguments, **own, "peers": peers}
+        if transcripts is not None:
+            transcript = transcripts(arguments["settings"], plain_arguments(arguments))
+            ports = transcribed(ports, transcript)
+        started: ActorRef[Any] = actor.start(on_death=on_death, **ports)
         return started
 
     return start

@@ -32,6 +32,7 @@ from domain.ports import Archive, BudgetStore, Clock, ModelEndpoint, Peers, Time
 from domain.savings import Savings
 from domain.technical import MODEL as BUILT_IN
 from domain.technical import technical_opinion
+from domain.transcript import Transcript
 from settings import Settings
 
 NO_KEY = "no key"
@@ -60,8 +61,9 @@ class AnalystActor(Actor):
         archive: Archive,
         budget: BudgetStore,
         on_death: Callable[[str, str, str], None] | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
-        super().__init__(name=f"analyst-{name_in_settings}", on_death=on_death)
+        super().__init__(name=f"analyst-{name_in_settings}", on_death=on_death, transcript=transcript)
         self._analyst = name_in_settings
         self._entry = settings.analysts[name_in_settings]
         self._settings = settings

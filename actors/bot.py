@@ -59,6 +59,7 @@ from domain.news import FearGreed, NewsItem
 from domain.ports import Archive, Clock, Peers, Timers
 from domain.strategy import combine, fresh_opinions
 from domain.trading import Control
+from domain.transcript import Transcript
 from settings import Settings
 
 MARKET, NEWS, BROKER, HUB = "market", "news", "broker", "hub"
@@ -108,8 +109,9 @@ class BotActor(Actor):
         settings_hash: str,
         archive: Archive,
         on_death: Callable[[str, str, str], None] | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
-        super().__init__(name=f"bot-{pair}", on_death=on_death)
+        super().__init__(name=f"bot-{pair}", on_death=on_death, transcript=transcript)
         self._pair = pair
         self._settings = settings
         self._settings_hash = settings_hash

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import Any, TypeGuard, cast
 
@@ -41,6 +40,7 @@ from domain.messages import (
     ActorStarted,
     Alerted,
     AmendProtection,
+    BatchWritten,
     BookChanged,
     CancelOrder,
     CandleClosed,
@@ -73,6 +73,7 @@ from domain.messages import (
 from domain.ports import Archive, Clock, JournalDocument, LedgerAudit, LedgerStore, Measures, Peers, Timers
 from domain.projections import Projection, Projections, projections
 from domain.trading import Account, Control, MarketEvent, OrderSource, OrderStatus, Reason, Refusal
+from domain.transcript import Transcript
 from settings import Settings
 
 DAY_MS = 86_400_000
@@ -83,17 +84,6 @@ SEEN_SECONDS = 5  # how much of the market is gone through again after a crash, 
 REPROJECTED = 500  # events before a checkpoint whose projections may have been lost with the process
 REFUSALS = 1000  # remembered, for orders that are sent again
 SLICE = 500  # documents read before others get a turn
-
-
-@dataclass(frozen=True, slots=True)
-class BatchWritten:
-    """The broker's writing greenlet -> broker. What became of the batch it sent again; `error` None: stored.
-
-    A repeat is harmless: it names its batch.
-    """
-
-    error: Exception | None
-    batch: str = ""  # the hash of its newest document; empty where the store was only asked whether it answers
 
 
 Mail = (
@@ -138,8 +128,9 @@ class BrokerActor(Actor):
         audit: LedgerAudit | None = None,
         free_bytes: Callable[[], int | None] | None = None,
         on_death: Callable[[str, str, str], None] | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
-        super().__init__(name="broker", on_death=on_death)
+        super().__init__(name="broker", on_death=on_death, transcript=transcript)
         self._settings = settings
         self._peers = peers
         self._clock = clock
@@ -630,9 +621,7 @@ class BrokerActor(Actor):
 
     def _on_missed_trades(self, missed: MissedTrades) -> None:
         """Go through the missed market, then through the mail that waited."""
-        inbox = self.actor_inbox
-        assert isinstance(inbox, Inbox)
-        if not self._catch_up.is_answer(missed) or inbox.dropped > self._dropped:
+        if not self._catch_up.is_answer(missed) or self.mail_lost() > self._dropped:
             return  # the second: it may lack what was lost since, and will be asked for anew
         now_ms = self._clock.now_ms()
         for part in slices(missed):
@@ -708,14 +697,14 @@ class BrokerActor(Actor):
         inbox.expected = self._is_retrying()
         if self._exchange is None or self._writer is None:
             return
-        self._look_for_lost_mail(inbox)
+        self._look_for_lost_mail()
         exchange, writer = self._exchange, self._writer
         if not self._read_only and exchange.desk.seq - exchange.desk.checkpoint_seq >= CHECKPOINT_EVENTS:
             exchange.checkpoint(self._clock.now_ms())
         self._collect(exchange, writer)
         self._held_back += 1
         if not writer.down and not self._read_only and len(writer):
-            if self.actor_inbox.empty():
+            if not self.mail_waits():
                 self._write_all(writer)
             elif writer.waiting >= BATCH or self._held_back >= BATCH:
                 self._write_beside(writer)
@@ -728,13 +717,13 @@ class BrokerActor(Actor):
             self._keep_seen(exchange)
         inbox.expected = self._is_retrying()
 
-    def _look_for_lost_mail(self, inbox: Inbox) -> None:
+    def _look_for_lost_mail(self) -> None:
         """Ask for what the market did since now when the mailbox was full: what was lost is newer than all in it."""
-        now_ms = self._clock.now_ms()
-        if inbox.dropped == self._dropped or (self._catch_up and now_ms < self._overrun_ms + 1000):
+        now_ms, dropped = self._clock.now_ms(), self.mail_lost()
+        if dropped == self._dropped or (self._catch_up and now_ms < self._overrun_ms + 1000):
             return
         self._overrun_ms = now_ms
-        lost, self._dropped = inbox.dropped - self._dropped, inbox.dropped
+        lost, self._dropped = dropped - self._dropped, dropped
         self.log.error("%s messages were lost: the mailbox was full", lost)
         self._alert(
             "error", "mail_lost", f"The broker was overrun: {lost} messages were lost, the market is asked again."

@@ -120,11 +120,6 @@ class GeventActor(pykka.ThreadingActor):
     _create_actor_inbox = staticmethod(Inbox)
     _create_future = staticmethod(GeventFuture)
 
-    def mail_ahead(self, most: int) -> list[object]:
-        """Return the oldest `most` messages that wait for this actor, without taking them."""
-        assert isinstance(self.actor_inbox, Inbox)
-        return self.actor_inbox.waiting_messages(most)
-
     def mail_arrived(self) -> float:
         """Return when the message that is handled now arrived, by time.monotonic()."""
         assert isinstance(self.actor_inbox, Inbox)

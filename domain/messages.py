@@ -764,6 +764,17 @@ class LedgerFailed:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class BatchWritten:
+    """The broker's writing greenlet -> broker. What became of the batch it sent again; `error` None: stored.
+
+    A repeat is harmless: it names its batch.
+    """
+
+    error: Exception | None
+    batch: str = ""  # the hash of its newest document; empty where the store was only asked whether it answers
+
+
 # --- settings -------------------------------------------------------------------------------------------------------
 
 

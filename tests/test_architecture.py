@@ -24,6 +24,7 @@ MAY_IMPORT = {
         "urllib3",
         "vaderSentiment",
         "websocket",
+        "zstandard",
     },
     "actors": {"actors", "domain", "settings", "gevent", "pykka"},  # never adapters, never web: they are given ports
     "web": {"web", "domain", "gevent", "geventwebsocket", "msgspec", "prometheus_client", "websocket"},
