@@ -1,0 +1,114 @@
+"""The command: which recordings are played, until when, and what is said of them."""
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from adapters.message_codec import tagged
+from adapters.recorder_files import RecordingDamaged
+from replay.comparison import Comparison, Difference, parts_that_differ
+from replay.pace import Pace
+from replay.player import Player
+from replay.recording import RecordingError, Session, find_recordings
+
+EXIT_IDENTICAL, EXIT_DIFFERS, EXIT_USAGE = 0, 1, 2
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m replay",
+        description="Replay what a desk has recorded and compare its journal, document by document.",
+    )
+    parser.add_argument("recording", type=Path, help="a recording, a folder of recordings, or a data directory")
+    parser.add_argument("--until", type=_moment, metavar="TIME", help="stop there: 2026-01-31T12:00 (UTC)")
+    parser.add_argument(
+        "--from-checkpoint",
+        action="store_true",
+        help="play only the newest recording, from the checkpoint that its broker started with",
+    )
+    parser.add_argument("--speed", type=_speed, default=0.0, metavar="N", help="N times real time; 0 = at once")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Replay and print; return 0 only if everything is identical."""
+    parsed = parse_arguments(arguments)
+    logging.basicConfig(level=logging.CRITICAL)
+    try:
+        paths = find_recordings(parsed.recording)
+    except RecordingError as error:
+        _say(str(error))
+        return EXIT_USAGE
+    comparisons: dict[str, Comparison] = {}
+    comparison = Comparison()
+    for path in paths[-1:] if parsed.from_checkpoint else paths:
+        comparison = _play(path, comparisons, Pace(speed=parsed.speed, until_ms=parsed.until))
+        if comparison.difference is not None:
+            _say_difference(comparison.difference)
+            return EXIT_DIFFERS
+    _say(f"head {comparison.head} identical")
+    return EXIT_IDENTICAL
+
+
+def _play(path: Path, comparisons: dict[str, Comparison], pace: Pace) -> Comparison:
+    """Play one recording against what is known of its journal."""
+    try:
+        session = Session(path)
+    except (RecordingError, RecordingDamaged) as error:
+        comparison = Comparison()
+        comparison.differs(str(error))
+        return comparison
+    comparison = comparisons.setdefault(session.header["database"], Comparison())
+    compared, began = comparison.compared, time.monotonic()
+    player = Player(session, comparison, before=pace.before)
+    try:
+        player.run()
+    except RecordingDamaged as error:
+        comparison.differs(str(error))
+    for note in session.notes:
+        _say(note)
+    _say(
+        f"{path.name}: {player.handled:,} messages of {player.actors} actors, "
+        f"{comparison.compared - compared:,} documents and {player.agreed:,} messages compared, "
+        f"{_text(session.base_ms)} to {_text(player.now_ms)}, in {time.monotonic() - began:.1f} s"
+    )
+    return comparison
+
+
+def _say_difference(difference: Difference) -> None:
+    _say(difference.sentence)
+    if difference.recorded is not None and difference.replayed is not None:
+        _say("differs in: " + ", ".join(parts_that_differ(difference.recorded, difference.replayed)))
+        _say("recorded: " + json.dumps(tagged(difference.recorded), sort_keys=True))
+        _say("replayed: " + json.dumps(tagged(difference.replayed), sort_keys=True))
+    _say(f"differs at seq {difference.seq}")
+
+
+def _moment(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a date and time, 2026-01-31T12:00, was {text}") from None
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1.0
+    if not 0 <= speed <= 100_000:
+        raise argparse.ArgumentTypeError(f"must be a number between 0 and 100000, was {text}")
+    return speed
+
+
+def _text(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - the command's answer
