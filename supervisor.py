@@ -831,8 +831,8 @@ def _revealed(secret: SecretStr | None) -> str | None:
 
 def _starter(actor: type[Any], *, transcripts: NewTranscript | None = None, **arguments: Any) -> StartActor:
     def start(*, peers: PeersOf, on_death: DeathReport) -> ActorRef[Any]:
-        own = {key: TimersOf(arguments[key], peers) for key in ("timers", "real_timers") if key in arguments}
-        ports = {**arguments, **own, "peers": peers}
+        ports: dict[str, Any] = {**arguments, "peers": peers}
+        ports |= {key: TimersOf(arguments[key], peers) for key in ("timers", "real_timers") if key in arguments}
         if transcripts is not None:
             transcript = transcripts(arguments["settings"], plain_arguments(arguments))
             ports = transcribed(ports, transcript)

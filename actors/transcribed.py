@@ -87,13 +87,11 @@ class TranscribedLedger:
 
 
 def plain_arguments(arguments: Mapping[str, object]) -> dict[str, object]:
-    """Return what an actor is built with beside its ports and settings; of `endpoint` whether it is given one."""
+    """Return what an actor is built with beside its ports and settings; of ports it may lack whether it has them."""
     plain: dict[str, object] = {
         name: value for name, value in arguments.items() if isinstance(value, str | bool | tuple)
     }
-    if "endpoint" in arguments:
-        plain["endpoint"] = arguments["endpoint"] is not None
-    return plain
+    return plain | {name: arguments[name] is not None for name in ("endpoint", "audit") if name in arguments}
 
 
 def transcribed(arguments: Mapping[str, Any], transcript: Transcript) -> dict[str, Any]:

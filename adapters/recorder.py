@@ -32,7 +32,7 @@ FORM = 1  # version of the lines
 FLUSH_BYTES = 64 << 10
 FLUSH_SECONDS = 0.5
 LEARNED = 256  # values until a line is written for them
-LARGEST_PART = 256 << 20
+SMALLEST_PART, LARGEST_PART = 64 << 10, 256 << 20
 _COMMANDS = (SubmitOrder, ClosePosition, AmendProtection, SetControl)  # all that is looked for in waiting mail
 _SAME_KEPT = 64
 
@@ -66,7 +66,7 @@ class Recorder:
         self._codec = codec
         self._header = header
         self._max_bytes = max_bytes
-        self._largest_part = max(64 << 10, min(LARGEST_PART, max_bytes // 8))
+        self._largest_part = max(SMALLEST_PART, min(LARGEST_PART, max_bytes // 8))
         self._start = datetime.fromtimestamp(started_ms / 1000, UTC).strftime("%Y%m%dT%H%M%S%f")[:-3] + "Z"
         self._started_ms = started_ms
         self._on_off = on_off
@@ -219,12 +219,13 @@ class RecorderTranscript:
         self._owner = gevent.getcurrent()  # who builds the actor, then the actor
         self._open = False
         self._learned: list[object] = []
+        self._tells = 0  # in this handler
         self.begin("build")
 
     def begin(self, message: object) -> None:
         if self._open:
             self.end()
-        self._owner, self._open = gevent.getcurrent(), True
+        self._owner, self._open, self._tells = gevent.getcurrent(), True, 0
         recorder = self._recorder
         recorder.attempt(lambda: recorder.line(b'"m"', self._slot, recorder.message(message)))
 
@@ -251,8 +252,11 @@ class RecorderTranscript:
 
     def tell(self, name: str, message: object, send: Callable[[], bool]) -> bool:
         told = send()
-        if not told and self._open and gevent.getcurrent() is self._owner:
-            self._note(lambda: ["untold"])
+        if self._open and gevent.getcurrent() is self._owner:
+            self._tells += 1
+            if not told:
+                untold: list[object] = ["untold", self._tells]
+                self._note(lambda: untold)
         return told
 
     def append(self, documents: Sequence[JournalDocument], send: Callable[[], None]) -> None:

@@ -1,9 +1,11 @@
 """The files of a recording: `<start>.jsonl.zst` and `<start>.002.jsonl.zst` onward. Lines of JSON in zstd frames.
 
-A frame carries a checksum and ends after FRAME_BYTES; within it each flush ends a block, so that what was flushed can
-be read whatever happens to the process. A frame without an end is the torn tail of a process that was killed.
+A frame carries a checksum and ends after FRAME_BYTES; within it each flush ends a block and a line of its own,
+["c", CRC-32 of the lines since the last], so that what was flushed can be read, and trusted, whatever happens to the
+process. A frame without an end is the torn tail of a process that was killed.
 """
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +15,9 @@ import zstandard
 
 SUFFIX = ".jsonl.zst"
 LEVEL = 3
-FRAME_BYTES = 4 << 20  # of lines
+FRAME_BYTES = 1 << 20  # of lines
 READ_BYTES = 1 << 20
+CHECK = b'["c",'
 
 
 class RecordingDamaged(ValueError):
@@ -58,7 +61,8 @@ class FrameWriter:
         """Append and flush to the operating system: a killed process loses none of it."""
         if self._frame is None:
             self._frame = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
-        self._put(self._frame.compress(lines) + self._frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
+        checked = lines + CHECK + b"%d]\n" % zlib.crc32(lines)
+        self._put(self._frame.compress(checked) + self._frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
         self._in_frame += len(lines)
         if self._in_frame >= FRAME_BYTES:
             self.end_frame()
@@ -90,27 +94,37 @@ class FrameWriter:
 
 @dataclass(slots=True)
 class FrameReader:
-    """Reads the lines of one file. `torn`: the bytes of lines that were cut off at its end, once all is read."""
+    """Reads the lines of one file."""
 
     path: Path
-    torn: bool = False
+    torn: bool = False  # something was cut off at its end; known once all is read
+    frame: int = 0  # the byte where the one read now begins
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the whole lines, frame by frame, each frame after its checksum was found right.
+        """Yield the lines, frame by frame, each frame and flush after its checksum was found right.
 
         Raises:
             RecordingDamaged: a frame is not what was written.
         """
         rest = b""
+        flushed: list[bytes] = []
         for text in self._frames():
             *whole, rest = (rest + text).split(b"\n")
-            yield from whole
-        self.torn = self.torn or bool(rest)
+            for line in whole:
+                if not line.startswith(CHECK):
+                    flushed.append(line)
+                    continue
+                if CHECK + b"%d]" % zlib.crc32(b"".join(each + b"\n" for each in flushed)) != line:
+                    raise RecordingDamaged(f"{self.path.name}: the block at byte {self.frame} does not add up")
+                yield from flushed
+                flushed.clear()
+        self.torn = self.torn or bool(rest or flushed)
 
     def _frames(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:
             begins, data = 0, b""
             while data or (data := file.read(READ_BYTES)):
+                self.frame = begins
                 frame, texts, taken = zstandard.ZstdDecompressor().decompressobj(), [], 0
                 while data:
                     texts.append(self._decompressed(frame, data, begins))

@@ -47,8 +47,6 @@ class Comparison:
             if before["hash"] != now["hash"]:
                 self.differs("another document", recorded=before, replayed=now, seq=before["seq"])
                 return False
-            self._take(before)
-            self.compared += 1
         if len(recorded) != len(replayed):
             longer = recorded if len(recorded) > len(replayed) else replayed
             self.differs(
@@ -56,6 +54,22 @@ class Comparison:
                 seq=longer[min(len(recorded), len(replayed))]["seq"],
             )
             return False
+        return True
+
+    def durable(self, documents: Sequence[Mapping[str, Any]]) -> bool:
+        """Take a batch that was the same and is stored; return whether nothing else was stored in its place before."""
+        for document in documents:
+            known = self._known.get(document["seq"])
+            if known is not None and known != document["hash"]:
+                self.differs(
+                    "the stored journal had another document there",
+                    recorded=document,
+                    replayed={"seq": document["seq"], "hash": known},
+                    seq=document["seq"],
+                )
+                return False
+            self.compared += known is None
+            self._take(document)
         return True
 
     def stored(self, document: Mapping[str, Any]) -> bool:

@@ -41,9 +41,10 @@ class Playback:
         self._agreement = agreement
         self._owner: object = None
         self._step = ""
+        self._tells = 0  # in this handler
 
     def begin(self, message: object) -> None:
-        self._owner = gevent.getcurrent()
+        self._owner, self._tells = gevent.getcurrent(), 0
         self._step = message if isinstance(message, str) else type(message).__name__
 
     def end(self, error: str = "") -> None:
@@ -58,7 +59,8 @@ class Playback:
             if error and not unused.error:
                 self._differs(f"{self._where()} failed, which it did not before: {error}")
         elif unused is not _NOTHING:
-            self._differs(f"{self._where()} was recorded to {_told(unused)}, now it does not")
+            why = f"fails: {error}" if error else "does not"
+            self._differs(f"{self._where()} was recorded to {_told(unused)}, now it {why}")
 
     def learn(self, kind: Kind, look: Callable[[], Learned]) -> Learned:
         if gevent.getcurrent() is not self._owner:
@@ -76,7 +78,8 @@ class Playback:
         if gevent.getcurrent() is not self._owner:
             return True
         self._agreement.told(name, message)
-        if self._peek() == ["untold"]:
+        self._tells += 1
+        if self._peek() == ["untold", self._tells]:
             self._generation.learned.popleft()
             return False
         return True
@@ -94,6 +97,8 @@ class Playback:
                 raise self._cut_off()
         if (error := generation.outcomes.popleft()) is not None:
             raise read_error(cast(list[Any], error))
+        if not self._comparison.durable(recorded):
+            raise self._cut_off()
 
     # --- inside
 

@@ -136,20 +136,20 @@ class Player:
             "clock": _PlaybackClock(),
             "timers": NoTimers(),
             "archive": NoArchive(),
+            "peers": NoPeers(),
         }
-        for name in ("source",):
-            if name in arguments:
-                arguments[name] = Source(arguments[name])
+        if "source" in arguments:
+            arguments["source"] = Source(arguments["source"])
         if "analysts" in arguments:
             arguments["analysts"] = tuple(arguments["analysts"])
         kind: type[Any] = BotActor
         if generation.name == "broker":
             kind = BrokerActor
-            ports |= {"store": NoLedger(), "audit": NoAudit()}
+            ports |= {"store": NoLedger(), "audit": NoAudit() if arguments.pop("audit", False) else None}
         elif generation.name.startswith("analyst-"):
             kind = AnalystActor
             ports |= {"endpoint": NoEndpoint() if arguments.pop("endpoint") else None, "budget": NoBudget()}
-        actor: Actor = kind(**transcribed(arguments | ports, NoPeers(), playback))
+        actor: Actor = kind(**transcribed(arguments | ports, playback))
         return actor
 
     def _settings_of(self, number: int) -> Settings:

@@ -147,7 +147,7 @@ class Session:
                 yield parts
             if reader.torn:
                 self.notes.append(
-                    f"{path.name} is cut off, as after a kill: what follows its last whole line is left out"
+                    f"{path.name} is cut off in its last block, as after a kill: what follows is left out"
                 )
                 return
 
