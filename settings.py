@@ -1072,6 +1072,11 @@ def as_decided(settings: Settings) -> dict[str, Plain]:
     return plain
 
 
+def as_recorded(settings: Settings) -> dict[str, Plain]:
+    """Return the plain form of all that actors look at, without addresses: `parse_settings` makes the same of it."""
+    return as_decided(settings) | {"storage": {"min_free_mib": _plain(settings.storage.min_free_mib)}}
+
+
 def settings_hash(settings: Settings) -> str:
     """Return the SHA-256, in hexadecimal, of the canonical JSON of `as_decided`: runs with one hash are comparable."""
     text = json.dumps(as_decided(settings), ensure_ascii=False, sort_keys=True, separators=(",", ":"))

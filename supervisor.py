@@ -90,6 +90,7 @@ from settings import (
     Settings,
     as_decided,
     as_flat,
+    as_recorded,
     diff,
     load_settings,
     needs_restart,
@@ -416,7 +417,7 @@ class Desk:
         }
         self._recorder = Recorder(
             folder=Path(settings.storage.data_dir).expanduser() / "recordings",
-            codec=MessageCodec(plain=as_decided, settings=parse_settings),
+            codec=MessageCodec(plain=as_recorded, settings=parse_settings),
             header=header,
             max_bytes=int(settings.recorder.max_gib * 2**30),
             started_ms=outside.clock.now_ms(),

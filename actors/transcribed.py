@@ -91,7 +91,9 @@ def plain_arguments(arguments: Mapping[str, object]) -> dict[str, object]:
     plain: dict[str, object] = {
         name: value for name, value in arguments.items() if isinstance(value, str | bool | tuple)
     }
-    return plain | {name: arguments[name] is not None for name in ("endpoint", "audit") if name in arguments}
+    return plain | {
+        name: arguments[name] is not None for name in ("endpoint", "audit", "free_bytes") if name in arguments
+    }
 
 
 def transcribed(arguments: Mapping[str, Any], transcript: Transcript) -> dict[str, Any]:
@@ -101,6 +103,8 @@ def transcribed(arguments: Mapping[str, Any], transcript: Transcript) -> dict[st
     made["clock"] = TranscribedClock(arguments["clock"], transcript)
     if "store" in arguments:
         made["store"] = TranscribedLedger(arguments["store"], transcript)
+    if (free_bytes := arguments.get("free_bytes")) is not None:
+        made["free_bytes"] = partial(transcript.learn, "free", free_bytes)
     if arguments.get("audit") is not None:
         made["audit"] = TranscribedAudit(arguments["audit"], transcript)
     return made

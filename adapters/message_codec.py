@@ -81,6 +81,8 @@ class MessageCodec:
     def _to_plain(self, value: Any) -> object:
         if isinstance(value, Exception):
             return error_parts(value)
+        if isinstance(value, Mapping):  # one that cannot be changed
+            return dict(value)
         return self._plain(value)
 
     def _from_plain(self, wanted: type, value: Any) -> object:

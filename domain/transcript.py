@@ -17,6 +17,7 @@ Kind = Literal[
     "lost",  # int: mail that found the mailbox full, so far
     "ahead",  # list of commands that wait in the mailbox
     "finding",  # str, of the audit
+    "free",  # int | None: bytes on the database's disk
     "head",  # Head | None
     "next",  # JournalDocument | None: of a read of the journal, None at its end
     "find",  # JournalDocument | None

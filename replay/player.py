@@ -18,7 +18,7 @@ from replay.comparison import Comparison
 from replay.nowhere import NoArchive, NoAudit, NoBudget, NoEndpoint, NoLedger, NoPeers, NoTimers
 from replay.playback import Playback
 from replay.recording import Generation, Session, Step
-from settings import Settings, as_decided, parse_settings
+from settings import Settings, as_recorded, parse_settings
 
 log = logging.getLogger("replay")
 
@@ -28,6 +28,10 @@ class _PlaybackClock:
 
     def now_ms(self) -> int:
         raise RuntimeError("a replay's time must come from the recording")
+
+
+def _nobody_knows() -> None:
+    """Return how much room there is on the disk of a replay's journal."""
 
 
 class Player:
@@ -49,7 +53,7 @@ class Player:
         self.now_ms = session.base_ms
         self._session = session
         self._comparison = comparison
-        self._codec = MessageCodec(plain=as_decided, settings=parse_settings)
+        self._codec = MessageCodec(plain=as_recorded, settings=parse_settings)
         self._agreement = Agreement(self._codec, comparison)
         self._before = before
         self._settings: dict[int, Settings] = {}
@@ -146,6 +150,7 @@ class Player:
         if generation.name == "broker":
             kind = BrokerActor
             ports |= {"store": NoLedger(), "audit": NoAudit() if arguments.pop("audit", False) else None}
+            ports["free_bytes"] = _nobody_knows if arguments.pop("free_bytes", False) else None
         elif generation.name.startswith("analyst-"):
             kind = AnalystActor
             ports |= {"endpoint": NoEndpoint() if arguments.pop("endpoint") else None, "budget": NoBudget()}

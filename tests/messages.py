@@ -1,5 +1,6 @@
 """Messages of every type with values of every kind in them, made from the types' own annotations."""
 
+import collections.abc
 import dataclasses
 import enum
 import types
@@ -37,6 +38,8 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
         return st.one_of(*map(values, parts))
     if origin is typing.Literal:
         return st.sampled_from(parts)
+    if origin in (dict, collections.abc.Mapping):
+        return st.dictionaries(*map(values, parts), max_size=3)
     if origin is tuple and parts[-1] is Ellipsis:
         return st.lists(values(parts[0]), max_size=3).map(tuple)
     if origin is tuple:

@@ -11,10 +11,10 @@ from adapters.message_codec import UNKNOWN, MessageCodec, message_types, read_do
 from domain.errors import LedgerFenced
 from domain.journal import date, seal
 from domain.messages import BatchWritten, Ping, SettingsApplied, SubmitOrder, TradePrinted
-from settings import as_decided, parse_settings, settings_hash
+from settings import as_recorded, parse_settings, settings_hash
 from tests.messages import values
 
-CODEC = MessageCodec(plain=as_decided, settings=parse_settings)
+CODEC = MessageCodec(plain=as_recorded, settings=parse_settings)
 
 
 def same(one: object, other: object) -> bool:

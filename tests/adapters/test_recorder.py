@@ -13,7 +13,7 @@ from adapters.recorder import Recorder
 from adapters.recorder_files import FrameReader, FrameWriter, recordings
 from domain.errors import LedgerUnavailable
 from domain.messages import TimerFired
-from settings import Settings, as_decided, parse_settings
+from settings import Settings, as_recorded, parse_settings
 
 NOW = 1_767_225_600_000
 
@@ -34,7 +34,7 @@ def alarm() -> Alarm:
 def make(folder: Path, alarm: Alarm, *, started_ms: int = NOW, max_bytes: int = 1 << 30) -> Recorder:
     return Recorder(
         folder=folder,
-        codec=MessageCodec(plain=as_decided, settings=parse_settings),
+        codec=MessageCodec(plain=as_recorded, settings=parse_settings),
         header={"source": "simulated"},
         max_bytes=max_bytes,
         started_ms=started_ms,

@@ -11,7 +11,7 @@ from actors.transcribed import plain_arguments, transcribed
 from adapters.message_codec import MessageCodec
 from adapters.recorder import Recorder
 from adapters.recorder_files import FrameReader, FrameWriter, recordings
-from settings import Settings, as_decided, parse_settings
+from settings import Settings, as_recorded, parse_settings
 from tests.actors.test_broker import Desk
 
 
@@ -27,7 +27,7 @@ class RecordedDesk(Desk):
     def new_recorder(self, started_ms: int) -> Recorder:
         return Recorder(
             folder=self.folder,
-            codec=MessageCodec(plain=as_decided, settings=parse_settings),
+            codec=MessageCodec(plain=as_recorded, settings=parse_settings),
             header={"database": "test"},
             max_bytes=1 << 30,
             started_ms=started_ms,
