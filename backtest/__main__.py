@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from backtest import sweep_question
 from backtest.engine import run
+from backtest.engines import engine_of
 from backtest.figures import figures_of
 from backtest.files import Problems, sentences
 from backtest.question import parser, read_job
 from backtest.report_html import html_report
 from backtest.report_text import json_report, text_report
+from backtest.sweep import Log, Sweep
 from domain.errors import QuorumError
 from domain.ports import JournalDocument
 from ledger.export import output, write_json
@@ -21,6 +24,8 @@ from ledger.export import output, write_json
 def main(arguments: Sequence[str]) -> int:
     """Run; return the exit code: 0, or 2 where the question cannot be answered."""
     try:
+        if arguments and arguments[0] == "sweep":
+            return _sweep(sweep_question.parser().parse_args(arguments[1:]))
         return _run(parser().parse_args(arguments))
     except QuorumError as error:
         print(f"backtest: {error}", file=sys.stderr)
@@ -49,6 +54,25 @@ def _run(given: argparse.Namespace) -> int:
     seconds = time.perf_counter() - started
     print(f"{result.candles} candles in {seconds:.1f} s", file=sys.stderr)
     return 0
+
+
+def _sweep(given: argparse.Namespace) -> int:
+    started, plan = time.perf_counter(), sweep_question.read_plan(given)
+    engine = engine_of(given.engine, given.jobs, given.address)
+    try:
+        sweep = Sweep(plan, engine, Log(given.out), progress=None if given.quiet else _counted)
+        records = sweep.run()
+    finally:
+        engine.close()
+    if not given.quiet:
+        print(file=sys.stderr)
+    print(sweep_question.text_report(records, plan))
+    print(f"{sweep.done} trials run, {len(records)} in all, {time.perf_counter() - started:.1f} s", file=sys.stderr)
+    return 0
+
+
+def _counted(done: int, known: int) -> None:
+    print(f"\r{done} trials run, {known} known", end="", file=sys.stderr, flush=True)
 
 
 def _write_journal(path: Path, journal: Sequence[JournalDocument]) -> None:

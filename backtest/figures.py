@@ -151,10 +151,9 @@ def daily_returns(times: IntArray, equity: FloatArray, start: float) -> FloatArr
 
 def sharpe(returns: FloatArray) -> float | None:
     """Return mean over standard deviation of daily returns, for a year; None for too few or where nothing moved."""
-    if len(returns) < LEAST_DAYS:
+    if len(returns) < LEAST_DAYS or not np.ptp(returns) > 0:
         return None
-    spread = float(np.std(returns, ddof=1))
-    return float(returns.mean()) / spread * sqrt(YEAR_DAYS) if spread > 0 else None
+    return float(returns.mean()) / float(np.std(returns, ddof=1)) * sqrt(YEAR_DAYS)
 
 
 def sortino(returns: FloatArray) -> float | None:

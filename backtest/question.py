@@ -1,9 +1,12 @@
 """What a run or sweep is asked to do: the options, and the settings, candles and opinions they name."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from adapters.recording import recorded_rules
 from backtest.engine import Job
@@ -75,16 +78,23 @@ def read_job(given: argparse.Namespace, problems: Problems) -> tuple[Job, Cutoff
     return job, Cutoffs(dict(map(_cutoff, given.cutoff)))
 
 
-def desk_settings(path: Path | None, pairs: str | None) -> Settings:
+def desk_settings(path: Path | None, pairs: str | None, values: Iterable[tuple[str, str]] = ()) -> Settings:
     """Return the settings of the desk, its bots switched on and those of `pairs` alone.
+
+    Args:
+        values: dotted keys and what they are to be instead, as YAML writes it.
 
     Raises:
         SettingsError: they are not valid.
     """
-    if path is None and not Path("settings.yaml").is_file():
-        settings = parse_settings({}, serving=False)
-    else:
-        settings = load_settings(path or "settings.yaml", environ={}, env_files=(), serving=False)
+    file = path or Path("settings.yaml")
+    given = path is not None or file.is_file()
+    settings = (
+        load_settings(file, environ={}, env_files=(), serving=False) if given else parse_settings({}, serving=False)
+    )
+    if values:
+        raw = yaml.safe_load(file.read_text(encoding="utf-8")) or {} if given else {}
+        settings = parse_settings(_changed(raw, values), serving=False)
     market = settings.market.model_copy(update={"source": "recorded"})
     bots = settings.bots
     table = bots.pairs
@@ -95,6 +105,17 @@ def desk_settings(path: Path | None, pairs: str | None) -> Settings:
         table = {name: bots.pairs.get(name, {}) for name in names}
     bots = bots.model_copy(update={"enabled_at_start": True, "pairs": table})
     return settings.model_copy(update={"market": market, "bots": bots})
+
+
+def _changed(raw: dict[str, Any], values: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    for key, value in values:
+        *above, last = key.split(".")
+        section = raw
+        for name in above:
+            inner = section.get(name)
+            section[name] = section = inner if isinstance(inner, dict) else {}
+        section[last] = yaml.safe_load(value)
+    return raw
 
 
 def period(given: argparse.Namespace, tables: Mapping[str, CandleTable]) -> tuple[int, int]:

@@ -11,7 +11,7 @@ PYTHON = "3.11"
 # Lock file -> the groups of setup.cfg it holds; "" is install_requires. The dev lock contains the runtime lock.
 LOCKS = {
     "requirements.lock": ("",),
-    "requirements-dev.lock": ("", "ray", "dev"),
+    "requirements-dev.lock": ("", "ray", "optuna", "dev"),
     "deploy/build.lock": ("build",),
     "deploy/compiler.lock": ("compiler",),
     "deploy/node.lock": ("node",),

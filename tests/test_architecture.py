@@ -43,9 +43,13 @@ MAY_IMPORT = {
         "domain",
         "ledger",
         "settings",
+        "joblib",
         "numpy",
+        "optuna",
         "pyarrow",
+        "ray",
         "tulipy",
+        "yaml",
     },
     "ledger": {"ledger", "adapters", "domain", "settings", "bson", "gevent", "msgspec", "pymongo"},
 }
