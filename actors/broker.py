@@ -326,6 +326,7 @@ class BrokerActor(Actor):
             now_ms=now_ms,
             balance=None if self._read_only else self._settings.paper.balance_usdt,
             seen=self._records.seen,
+            begins_anew=self._source is Source.RECORDED,
         )
         if desk.checkpoint_seq < read_seq and not self._read_only:
             self._exchange.checkpoint(now_ms)  # no clean stop: whoever is still writing is fenced at once

@@ -294,6 +294,7 @@ def start(
     now_ms: int,
     balance: Decimal | None,
     seen: Mapping[str, MarketEvent] | None = None,
+    begins_anew: bool = False,
 ) -> Exchange:
     """Return the exchange over a recovered desk; on an empty journal the deposit of `balance` is its first document.
 
@@ -301,12 +302,13 @@ def start(
         stale_after_ms: how old a price may be that new risk is taken on; without books a candle's length comes on top.
         balance: quote, > 0; None: nothing is deposited.
         seen: how far each pair was gone through, where records beside the journal tell it.
+        begins_anew: `now_ms` may be before what was seen, because a recording is played again: then nothing was seen
+            yet. A market that lives is only ahead of our clock, and all that was seen was seen.
     """
     market = MarketView(stale_after_ms=stale_after_ms, has_books=paper.has_books)
     books = Bookkeeper(desk=desk, epoch=desk.epoch + 1, quote=paper.quote, now_ms=now_ms)
-    # A recording played again begins before what this journal has seen: then nothing was seen yet.
     known = market_seen.newest(desk.seen, seen or {})
-    books.seen = {pair: event for pair, event in known.items() if event.ts_ms <= now_ms}
+    books.seen = {pair: event for pair, event in known.items() if event.ts_ms <= now_ms or not begins_anew}
     exchange = Exchange(Executor(books=books, market=market, paper=paper))
     exchange.waiting.arrived |= {order_id for order_id, entry in desk.orders.items() if exchange.has_rested(entry)}
     if desk.seq == 0 and balance is not None:

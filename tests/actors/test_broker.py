@@ -424,6 +424,18 @@ def test_statistics_of_bots_survive_a_restart(desk):
     assert desk.to("bot-BTCUSDT", StatisticsChanged)[-1].statistics == told
 
 
+def test_a_clock_behind_the_exchange_does_not_make_a_restarted_broker_forget_what_it_saw(desk):
+    """All since the entry would be gone through again: the stop of today would meet prices from before it was set."""
+    desk.open_long(stop_loss="95")
+    for trade_id, price, at_ms in ((8, "96", 3000), (9, "101", 3100)):
+        desk.tell(TradePrinted(pair=PAIR, trade=trade(trade_id, price, at_ms), catch_up=False))  # our clock: T0 + 100
+    desk.tell(amend(stop_loss=D("98")))
+    desk.crash()
+    desk.start()
+    [ask] = desk.to("market", SendTrades)
+    assert (ask.since_ms, ask.since_trade_id) == (T0 + 3100, 9)
+
+
 def test_a_restarted_broker_goes_through_what_it_missed_before_newer_mail(desk):
     desk.trade(7, "100", 0)
     desk.open_long(stop_loss="95", take_profit="110")

@@ -36,9 +36,16 @@ def terms(**changes) -> PaperRules:
     return PaperRules(**(values | changes))
 
 
-def exchange(*, now_ms: int = T0, balance: str = "100000", desk: Desk | None = None, live: bool = True, **changes):
+def exchange(
+    *, now_ms: int = T0, balance: str = "100000", desk: Desk | None = None, live: bool = True, again=False, **changes
+):
     made = execution.start(
-        desk=desk or Desk(), paper=terms(**changes), stale_after_ms=10_000, now_ms=now_ms, balance=D(balance)
+        desk=desk or Desk(),
+        paper=terms(**changes),
+        stale_after_ms=10_000,
+        now_ms=now_ms,
+        balance=D(balance),
+        begins_anew=again,
     )
     made.market.take_rules((RULES,))
     if live:

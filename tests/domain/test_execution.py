@@ -674,7 +674,7 @@ def test_the_journal_tells_how_far_the_market_was_gone_through(ex):
 def test_a_recording_played_again_begins_anew(ex):
     print_trade(ex, 41, "100", 60_000)
     bought(ex, at_ms=60_100, stop_loss="95")
-    again = exchange(desk=replayed(ex.pending), now_ms=T0)
+    again = exchange(desk=replayed(ex.pending), now_ms=T0, again=True)
     again.on_trade(PAIR, trade(1, "99", 10), catch_up=False, now_ms=T0 + 10)
     assert again.account(T0 + 10).marks == ((PAIR, D("99")),)
     again.on_missed(missed(trade(2, "94", 20)), T0 + 30)
