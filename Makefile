@@ -6,7 +6,7 @@ BENCHMARKS = $(sort $(wildcard benchmarks/[a-z]*.py))
 SETUP = $(if $(wildcard $(VENV)/python),$(VENV)/python,$(PYTHON)) -I deploy/setup_env.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo test check autobahn fuzz joins soak protocol bench lock clean
+.PHONY: help setup setup-dev run demo test check autobahn fuzz joins chaos soak protocol bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s%s\n", $$1, $$2 }'
@@ -44,6 +44,10 @@ fuzz: setup-dev ## throw 100,000 hostile frames and handshakes at the port, memo
 
 joins: setup-dev ## let 1,000 sessions join at random moments of trading and compare each with the journal
 	QUORUM_JOINS=1000 $(VENV)/python -m pytest tests/web/test_joins.py -s --timeout 3600
+
+chaos: setup-dev ## hurt a desk at random for MINUTES (10) in a simulated world, report recoveries and what did not hold
+	QUORUM_CHAOS_MINUTES=$(or $(MINUTES),10) QUORUM_CHAOS_SEED=$(or $(SEED),1) $(VENV)/python -m pytest -s \
+		tests/system/test_chaos.py::test_a_desk_survives_chaos
 
 soak: setup-dev ## run the simulated world with 100 sessions for HOURS (2), report slopes with a picture in var/soak
 	$(VENV)/python -m tests.soak --hours $(or $(HOURS),2)

@@ -11,7 +11,7 @@ from domain.messages import AmendProtection, ClosePosition, SetControl, SubmitOr
 from domain.ports import JournalDocument, LedgerStore
 
 AHEAD = 500  # waiting messages looked at; more than become one batch
-KEPT = 2 * AHEAD  # answers that nobody has looked at
+KEPT = 6 * AHEAD  # answers that nobody has looked at: of each order three
 
 
 class KnownCommands:
@@ -51,7 +51,7 @@ class KnownCommands:
             self._answers.pop(document_id, None)
 
     def _ask(self, document_id: str) -> None:
-        """Ask for `document_id` and for what waiting commands will ask for that is not known yet."""
+        """Ask for `document_id` and for what waiting commands, and repeats among them, will ask for, not known yet."""
         if len(self._answers) > KEPT:
             self._answers.clear()  # of commands that were refused before anybody looked
         commands = filter(None, map(document_id_of, self._waiting(AHEAD)))
@@ -59,6 +59,16 @@ class KnownCommands:
         ids = dict.fromkeys([document_id, *wanted])
         found = self._store.find_many(tuple(ids)) if len(ids) > 1 else {document_id: self._store.find(document_id)}
         self._answers |= {one: found.get(one) for one in ids}
+        outcomes = [one for key in ids if found.get(key) for one in outcome_ids(key) if not self._is_waiting(one)]
+        if outcomes and len(ids) > 1:
+            ended = self._store.find_many(tuple(outcomes))
+            self._answers |= {one: ended.get(one) for one in outcomes}
+
+
+def outcome_ids(document_id: str) -> tuple[str, ...]:
+    """Return the ids of the documents by which a repeated order is answered, besides its own."""
+    order_id = document_id.removeprefix("order:")
+    return () if order_id == document_id else (f"fill:{order_id}:1", f"cancel:{order_id}")
 
 
 def document_id_of(message: object) -> str | None:

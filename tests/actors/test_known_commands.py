@@ -41,7 +41,7 @@ def test_one_query_answers_for_all_commands_that_wait():
     assert commands.find("order:o1") is None
     assert commands.find("order:o2") == {"_id": "order:o2", "content": "c"}
     assert commands.find("order:o3") is None
-    assert store.queries == [("order:o1", "order:o2", "order:o3")]
+    assert store.queries == [("order:o1", "order:o2", "order:o3"), ("fill:o2:1", "cancel:o2")]
 
 
 def test_an_answer_is_used_once_so_a_repeat_in_the_same_mail_is_asked_again():
@@ -72,22 +72,45 @@ def test_an_answer_ends_when_a_document_of_that_id_is_made():
     assert commands.find("order:o2") == {"_id": "order:o2"}
 
 
-def test_a_question_about_something_else_leaves_the_answers_that_are_known():
-    """A repeat is answered from its fills, too: 500 waiting ones must not be asked for again with each of them."""
+def test_repeats_that_wait_are_answered_with_two_queries_however_many_they_are():
     store = Asked()
-    store.documents += [{"_id": "order:o2", "content": "c"}, {"_id": "fill:o1:1"}]
+    for number in range(AHEAD):
+        store.documents += [{"_id": f"order:o{number}"}, {"_id": f"fill:o{number}:1"}]
+    waiting = Mailbox(*(order(f"o{number}") for number in range(AHEAD)))
+    commands = known(store, waiting)
+    for number in range(AHEAD):
+        waiting.messages = waiting.messages[1:]
+        assert commands.find(f"order:o{number}") == {"_id": f"order:o{number}"}
+        assert commands.find(f"fill:o{number}:1") == {"_id": f"fill:o{number}:1"}
+        assert commands.find(f"cancel:o{number}") is None
+    assert len(store.queries) == 2
+
+
+def test_an_outcome_that_is_made_and_not_stored_yet_is_asked_for_when_it_is_needed():
+    store, made = Asked(), {"fill:o1:1"}
+    store.documents.append({"_id": "order:o1"})
+    commands = known(store, Mailbox(order("o2")), made)
+    commands.find("order:o1")
+    made.clear()
+    store.documents.append({"_id": "fill:o1:1"})
+    assert commands.find("fill:o1:1") == {"_id": "fill:o1:1"}
+
+
+def test_a_question_about_something_else_leaves_the_answers_that_are_known():
+    store = Asked()
+    store.documents += [{"_id": "order:o2", "content": "c"}]
     commands = known(store, Mailbox(order("o2"), order("o3")))
     commands.find("order:o1")
-    assert commands.find("fill:o1:1") == {"_id": "fill:o1:1"}
+    assert commands.find("amend:a1") is None
     assert commands.find("order:o2") == {"_id": "order:o2", "content": "c"}
-    assert store.queries == [("order:o1", "order:o2", "order:o3")]
+    assert store.queries == [("order:o1", "order:o2", "order:o3"), ("fill:o2:1", "cancel:o2")]
 
 
 def test_answers_that_nobody_looks_at_do_not_gather_for_ever():
     store = Asked()
     mailbox = Mailbox()
     commands = known(store, mailbox)
-    for burst in range(6):
+    for burst in range(12):
         mailbox.messages = [order(f"o{burst}-{number}") for number in range(AHEAD)]
         commands.find(f"order:first-{burst}")
     assert len(commands._answers) <= KEPT + AHEAD + 1

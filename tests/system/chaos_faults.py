@@ -41,18 +41,20 @@ class Fault:
 def play(theatre: Theatre, fault: Fault, chance: Random) -> Record:
     """Do it and wait until the desk is well; return what was done and how long the recovery took."""
     record: Record = {"at": round(time.monotonic() - theatre.began, 2), "fault": fault.name, "outcome": "recovered"}
-    ends = sum(theatre.ends.values())
+    life, error = theatre.lives, ""
     try:
         record |= fault.run(theatre, chance)
-    except Gone as error:  # another fault ended the process meanwhile
-        record |= {"outcome": "overtaken" if sum(theatre.ends.values()) > ends else "no answer", "error": str(error)}
-        if record["outcome"] == "no answer" and theatre.desk.is_running():
-            theatre.violate(f"{fault.name}: {error}")
+    except Gone as gone:
+        error = str(gone)
     waited = theatre.wait_well()
+    if error and theatre.lives > life:
+        record["outcome"] = "overtaken"  # another fault ended the process meanwhile
+    elif error:
+        theatre.violate(f"{fault.name}: {error}")
     if waited is None:
         theatre.violate(f"not well again after {record}")
         record["outcome"] = "not recovered"
-    else:
+    elif record["outcome"] == "recovered":
         record.setdefault("seconds", round(waited, 3))
     return record
 

@@ -13,7 +13,7 @@ import websocket
 Frame = dict[str, Any]
 AGAIN = ("ledger_unavailable", "internal", "rate_limited")  # not for good
 TOLD = ("trade_executed", "position_closed", "bot_trade_executed")
-ANSWER_SECONDS = 20.0
+AGAIN_SECONDS = 10.0  # without an answer, an order is sent again
 
 
 @dataclass(slots=True)
@@ -86,8 +86,8 @@ class Trader:
         try:
             while True:
                 now = time.monotonic()
-                late = [one for one in self.waiting if now - asked.get(one, -ANSWER_SECONDS) >= ANSWER_SECONDS / 10]
-                for trade_id in late[:10]:
+                late = [one for one in self.waiting if now - asked.get(one, -AGAIN_SECONDS) >= AGAIN_SECONDS]
+                for trade_id in late[:5]:
                     asked[trade_id] = now
                     socket.send(json.dumps({"type": "execute_trade", **self.sent[trade_id].fields}))
                 if not self.quiet and self._price is not None and len(self.waiting) < 30:
