@@ -282,6 +282,7 @@ def _command(binary: Path, files: DatabaseFiles, port: int) -> list[str]:
         str(binary),
         *("--dbpath", str(files.data)),
         *("--bind_ip", HOST, "--port", str(port)),
+        "--noscripting",  # no JavaScript: nobody needs it, and its engine wants memory that is writable and executable
         "--nounixsocket",  # a socket's path may not exceed 107 characters; clients use TCP
         *("--replSet", "rs0", "--oplogSize", "64"),
         *("--wiredTigerCacheSizeGB", "0.25"),
