@@ -683,6 +683,7 @@ class Desk:
             disk_free_bytes=self._free_bytes(),
             last_audit_ms=audited.at_ms if audited else None,
             last_audit_clean=not self._audit.finding,
+            loop_blocked=self._loop_watch.count,
         )
 
     def _free_bytes(self) -> int | None:

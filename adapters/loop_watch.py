@@ -13,6 +13,7 @@ from collections import deque
 
 import gevent
 import gevent.events
+from gevent.hub import Hub
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +30,12 @@ class LoopWatch:
         self._found: deque[tuple[float, str]] = deque(maxlen=10)  # when, which stack; not yet logged
         self._turned = True  # the loop has turned since the last report
         self._watching = False
+        self.count = 0  # how often it was blocked
 
     def start(self) -> None:
         """Watch from now on. Once per process, in the thread of the loop."""
         self._watching = True
+        gevent.sleep(0)  # the hub must have begun: the monitor's thread takes one that has not for gone, and ends
         hub = gevent.get_hub()
         gevent.config.monitor_thread = True
         gevent.config.print_blocking_reports = False
@@ -59,9 +62,12 @@ class LoopWatch:
         """Runs in the monitor's thread, again and again while the loop is blocked."""
         if not isinstance(event, gevent.events.EventLoopBlocked) or not self._turned:
             return
-        self._turned = False
         frame = sys._current_frames().get(self._hub_thread)
-        stack = "".join(traceback.format_stack(frame)[-STACK_LINES:]) if frame is not None else ""
+        if frame is not None and frame.f_code is Hub.run.__code__:
+            return  # it turns again, since a moment ago
+        self._turned = False
+        self.count += 1
+        stack = "".join(traceback.format_stack(frame)[-STACK_LINES:]) if frame is not None else "  code in C\n"
         self._found.append((time.monotonic(), stack))
         text = f"The loop is blocked for more than {self._limit_seconds:g} s, by:\n{stack}"
         os.write(self._output, text.encode(errors="replace"))

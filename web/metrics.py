@@ -43,6 +43,7 @@ class DeskFigures:
     last_audit_ms: int | None = None
     last_audit_clean: bool = True
     news_sources: tuple[NewsSourceStatus, ...] = ()
+    loop_blocked: int = 0  # how often something computed for too long
 
 
 class _Desk:
@@ -68,6 +69,9 @@ class _Desk:
         for symbol, age in figures.market_staleness_seconds:
             staleness.add_metric([symbol], age)
         yield staleness
+        yield CounterMetricFamily(
+            "quorum_loop_blocked", "Times that something computed for more than 2 s", value=figures.loop_blocked
+        )
         yield GaugeMetricFamily("quorum_ledger_seq", "Newest journal document", value=figures.ledger_seq)
         yield GaugeMetricFamily(
             "quorum_ledger_available", "Whether the ledger takes writes", value=float(figures.ledger_available)

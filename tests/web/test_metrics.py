@@ -51,6 +51,7 @@ def test_everything_is_shown_under_its_name():
             disk_free_bytes=2048,
             last_audit_ms=5000,
             last_audit_clean=False,
+            loop_blocked=2,
         )
     )
     expected = {
@@ -68,6 +69,7 @@ def test_everything_is_shown_under_its_name():
         ("quorum_market_staleness_seconds", ("BTCUSDT",)): 0.25,
         ("quorum_market_weight_used", ()): 12,
         ("quorum_disk_free_bytes", ()): 2048,
+        ("quorum_loop_blocked_total", ()): 2,
         ("quorum_ledger_seq", ()): 99,
         ("quorum_ledger_available", ()): 1,
         ("quorum_last_audit_timestamp_seconds", ()): 5,
