@@ -341,6 +341,11 @@ class Desk:
         assert self._web is not None
         return self._web.address
 
+    @property
+    def recorded_bytes(self) -> int:
+        """How much the recorder has written."""
+        return 0 if self._recorder is None else self._recorder.bytes
+
     def start(self) -> None:
         """Start everything, in order.
 

@@ -16,9 +16,11 @@ import gevent.event
 
 from actors.broker import BrokerActor
 from actors.timers import GeventTimers
+from actors.transcribed import plain_arguments, transcribed
 from adapters.clock import SystemClock
 from adapters.mongo import MongoStores
 from adapters.mongod import EmbeddedMongod
+from adapters.recorder import Recorder
 from domain.market import MarketState, OrderBook, Source
 from domain.messages import (
     AccountChanged,
@@ -155,19 +157,24 @@ def chunk(number: int, clock: SystemClock) -> Iterator[SubmitOrder | CancelOrder
     yield book(pair, number, clock.now_ms())
 
 
-def start_broker(stores: MongoStores, *, wrap: Callable[[Any], Any] = lambda store: store) -> Broker:
+def start_broker(
+    stores: MongoStores, *, wrap: Callable[[Any], Any] = lambda store: store, recorder: Recorder | None = None
+) -> Broker:
     """Start the broker of an empty or used journal on a live market of five pairs; return when it serves."""
     clock, peers = SystemClock(), Peers()
-    broker = BrokerActor.start(
-        settings=desk_settings(),
-        peers=peers,
-        clock=clock,
-        timers=GeventTimers(peers=peers, clock=clock),
-        store=wrap(stores.ledger),
-        archive=stores.archive,
-        has_books=True,
-        source=Source.SIMULATED,
-    )
+    ports: dict[str, Any] = {
+        "settings": desk_settings(),
+        "peers": peers,
+        "clock": clock,
+        "timers": GeventTimers(peers=peers, clock=clock),
+        "store": wrap(stores.ledger),
+        "archive": stores.archive,
+        "has_books": True,
+        "source": Source.SIMULATED,
+    }
+    if recorder is not None:
+        ports = transcribed(ports, recorder.transcript("broker", ports["settings"], plain_arguments(ports)))
+    broker = BrokerActor.start(**ports)
     peers.broker = broker
     assert peers.serving.wait(timeout=600)
     rules = tuple(rule for rule in map(known_rules, PAIRS) if rule is not None)
