@@ -6,7 +6,7 @@ BENCHMARKS = $(sort $(wildcard benchmarks/[a-z]*.py))
 SETUP = $(if $(wildcard $(VENV)/python),$(VENV)/python,$(PYTHON)) -I deploy/setup_env.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo test check autobahn fuzz joins chaos soak protocol bench lock clean
+.PHONY: help setup setup-dev run demo test check autobahn fuzz joins chaos soak protocol screenshots bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s%s\n", $$1, $$2 }'
@@ -54,6 +54,9 @@ soak: setup-dev ## run the simulated world with 100 sessions for HOURS (2), repo
 
 protocol: setup-dev ## write the protocol's page, its AsyncAPI document and the dashboard's types from the message types
 	$(VENV)/python -m web.protocol
+
+screenshots: setup-dev ## take the pictures of docs/pictures: every page on a desk in the simulated world
+	$(VENV)/python deploy/screenshots.py
 
 bench: setup-dev ## run all benchmarks: JSON lines on standard output
 	@failed=0; for file in $(BENCHMARKS); do PYTHONPATH=. $(VENV)/python $$file || failed=1; done; exit $$failed

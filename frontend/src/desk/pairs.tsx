@@ -18,21 +18,24 @@ function Spark({ symbol }: { symbol: string }) {
 }
 
 function Pair({ symbol }: { symbol: string }) {
-  const quote = useComputed(() => prices.value[symbol]).value;
+  const quote = useComputed(() => prices.value[symbol]);
+  const price = useComputed(() => show.price(quote.value?.price)); // changes its text alone, nothing is compared
+  const change = useComputed(() => quote.value?.change_24h).value;
+  const stale = useComputed(() => !quote.value || quote.value.stale === true).value;
   const status = useComputed(() => bot.value?.pair_status[symbol]).value;
   const chosen = useComputed(() => selected.value === symbol).value;
   return (
     <button
       type="button"
-      class={quote?.stale || !quote ? "pair stale" : "pair"}
+      class={stale ? "pair stale" : "pair"}
       aria-pressed={chosen}
       data-symbol={symbol}
       onClick={() => select(symbol)}
     >
       <span class="name">{symbol.replace(/USDT$/, "")}</span>
-      <span class={`status ${status ?? ""}`}>{quote?.stale ? "stale" : show.words(status ?? "")}</span>
-      <span class="price">{show.price(quote?.price)}</span>
-      <Change value={quote?.change_24h} text={show.percent(quote?.change_24h)} />
+      <span class={`status ${status ?? ""}`}>{stale ? "stale" : show.words(status ?? "")}</span>
+      <span class="price">{price}</span>
+      <Change value={change} text={show.percent(change)} />
       <Spark symbol={symbol} />
     </button>
   );

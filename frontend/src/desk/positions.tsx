@@ -72,7 +72,7 @@ const COLUMNS: Column<Marked>[] = [
     class: (row) => (row.stale ? "stale" : ""),
     cell: (row) => (
       <>
-        <Change value={row.gain} /> <small>{show.percent(row.gainPercent)}</small>
+        <Change value={row.gain} /> <small class="roomy">{show.percent(row.gainPercent)}</small>
       </>
     ),
   },
@@ -84,7 +84,7 @@ const COLUMNS: Column<Marked>[] = [
     cell: (row) => (
       <>
         {level(row.trailing_stop ?? row.stop_loss)}
-        {row.trailing_stop !== null && <small> trailing</small>}
+        {row.trailing_stop !== null && <small title="trailing"> trail</small>}
       </>
     ),
   },

@@ -46,13 +46,13 @@ const REASON_COLUMNS: Column<Group>[] = [
   { key: "trades", title: "Exits", number: true, value: (row) => row.trades },
   { key: "won", title: "Won", number: true, value: (row) => row.won / row.trades, cell: (row) => `${((100 * row.won) / row.trades).toFixed(0)} %` },
   { key: "mean", title: "Mean", number: true, value: (row) => row.gain / row.trades, cell: (row) => show.signed(row.gain / row.trades) },
-  { key: "gain", title: "Before fees", number: true, value: (row) => row.gain, cell: (row) => <Change value={row.gain} /> },
+  { key: "gain", title: "Gain", number: true, value: (row) => row.gain, cell: (row) => <Change value={row.gain} /> },
 ];
 
 export function PerReason() {
   const rows = useMemo(() => grouped(trades.value.filter(isExit), (trade) => trade.reason), [trades.value]);
   return (
-    <Panel title="Per exit reason" id="per-reason" flush aside={!complete.value && <small>loading earlier trades</small>}>
+    <Panel title="Per exit reason" id="per-reason" flush aside={<small>{complete.value ? "before fees" : "loading earlier trades"}</small>}>
       <Table
         id="reason-table"
         label="Results per exit reason"
