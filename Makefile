@@ -9,7 +9,7 @@ SETUP = $(if $(wildcard $(VENV)/python),$(VENV)/python,$(PYTHON)) -I deploy/setu
 .PHONY: help setup setup-dev run demo test check autobahn fuzz joins chaos soak protocol screenshots bench lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-13s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-15s%s\n", $$1, $$2 }'
 
 setup: ## make the environment, install the pinned packages, build the dashboard
 	@$(SETUP)
