@@ -14,20 +14,10 @@ import { choose, chosen, complete, filter, loading, loadOlder, setFilter, shown 
 const ROW = 54;
 
 export function Feed() {
-  const [atTop, setAtTop] = useState(true);
-  const [held, setHeld] = useState<Decision[] | null>(null); // what is shown while somebody reads further down
+  const [held, setHeld] = useState<string | null>(null); // the first row while somebody reads further down
   const all = shown.value;
-  const rows = held ?? all;
-  const newest = held?.[0];
-  const waiting = newest ? Math.max(0, all.findIndex((one) => one.id === newest.id)) : 0;
-
-  function onTop(top: boolean): void {
-    setAtTop(top);
-    setHeld(top ? null : all);
-  }
-  function older(): void {
-    void loadOlder().then(() => !atTop && setHeld(shown.peek()));
-  }
+  const waiting = held ? Math.max(0, all.findIndex((one) => one.id === held)) : 0;
+  const rows = waiting > 0 ? all.slice(waiting) : all; // what is newer must not move what is read
 
   return (
     <Panel title="Decisions" id="decisions" flush aside={<small id="decision-count">{all.length} loaded</small>}>
@@ -60,8 +50,8 @@ export function Feed() {
           rowClass={(one) => one.outcome}
           chosen={chosen.value?.id ?? null}
           onChoose={(one) => void choose(one)}
-          onEnd={older}
-          onTop={onTop}
+          onEnd={() => void loadOlder()}
+          onTop={(top) => setHeld(top ? null : (all[0]?.id ?? null))}
         />
       )}
       {rows.length > 0 && (
@@ -69,7 +59,7 @@ export function Feed() {
           {complete.value ? (
             <small>These are all that are kept.</small>
           ) : (
-            <button type="button" class="small" disabled={loading.value} onClick={older}>
+            <button type="button" class="small" disabled={loading.value} onClick={() => void loadOlder()}>
               {loading.value ? "Loading …" : "Load older"}
             </button>
           )}
