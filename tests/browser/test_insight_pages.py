@@ -9,9 +9,10 @@ import yaml
 from playwright.sync_api import Locator, Page, expect
 
 from domain.views import iso
+from tests.browser.driving import DIST, MINUS, turn_to
 from tests.browser.stored import stored
 from tests.system.client import Client
-from tests.system.desk_process import ROOT, DeskProcess
+from tests.system.desk_process import DeskProcess
 from tests.system.quiet import DATABASE, PAIRS, quiet, wait_for_market
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(180)]
@@ -19,8 +20,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.timeout(180)]
 expect.set_options(timeout=60_000)  # on a busy machine
 
 OPERATOR, VIEWER = "operator-token-of-the-tests-0123456789", "viewer-token-of-the-tests-0123456789ab"
-MINUS = "\N{MINUS SIGN}"
-DIST = ROOT / "frontend" / "dist" / "index.html"
 PAGES = ("quorum", "why", "bots", "news", "system")
 
 
@@ -70,10 +69,6 @@ def operator(page: Page, desk: DeskProcess, console: list[str]) -> Page:
     page.goto(f"{desk.address}/?token={OPERATOR}")
     expect(page.locator("#connection")).to_have_text("Connected")
     return page
-
-
-def turn_to(page: Page, name: str) -> None:
-    page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
 
 
 def client(desk: DeskProcess) -> Client:

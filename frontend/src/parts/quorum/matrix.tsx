@@ -18,7 +18,7 @@ interface Choice {
 function Verdict({ action, confidence }: { action: string; confidence: number }) {
   return (
     <span class={`verdict ${action.toLowerCase()}`}>
-      <b>{action}</b> {show.wholePercent(confidence)}
+      <b>{action}</b> <span class="figure-of">{show.wholePercent(confidence)}</span>
       <small> %</small>
     </span>
   );

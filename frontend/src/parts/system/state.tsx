@@ -30,25 +30,27 @@ export function MarketState() {
       </dl>
       {banner && <p class="note">{banner}</p>}
       {status && <p class="note mono">{status.message}</p>}
-      <table class="small ages">
-        <thead>
-          <tr>
-            <th scope="col">Pair</th>
-            <th scope="col" class="number">
-              Price
-            </th>
-            <th scope="col" class="number">
-              Age
-            </th>
-            <th scope="col">State</th>
-          </tr>
-        </thead>
-        <tbody>
-          {symbols.value.map((symbol) => (
-            <PriceAge key={symbol} symbol={symbol} />
-          ))}
-        </tbody>
-      </table>
+      <div class="scroll ages" tabIndex={0} role="region" aria-label="Prices and their ages">
+        <table class="small">
+          <thead>
+            <tr>
+              <th scope="col">Pair</th>
+              <th scope="col" class="number">
+                Price
+              </th>
+              <th scope="col" class="number">
+                Age
+              </th>
+              <th scope="col">State</th>
+            </tr>
+          </thead>
+          <tbody>
+            {symbols.value.map((symbol) => (
+              <PriceAge key={symbol} symbol={symbol} />
+            ))}
+          </tbody>
+        </table>
+      </div>
     </Panel>
   );
 }
