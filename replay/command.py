@@ -10,10 +10,14 @@ from pathlib import Path
 
 from adapters.message_codec import tagged
 from adapters.recorder_files import RecordingDamaged
+from domain.errors import SettingsError
+from replay import what_if
 from replay.comparison import Comparison, Difference, parts_that_differ
 from replay.pace import Pace
 from replay.player import Player
 from replay.recording import RecordingError, Session, find_recordings
+from replay.what_if_report import report
+from settings import load_settings
 
 EXIT_IDENTICAL, EXIT_DIFFERS, EXIT_USAGE = 0, 1, 2
 
@@ -30,6 +34,12 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="play only the newest recording, from the checkpoint that its broker started with",
     )
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="play the newest recording with these settings and print what trades and equity would have been",
+    )
     parser.add_argument("--speed", type=_speed, default=0.0, metavar="N", help="N times real time; 0 = at once")
     return parser.parse_args(arguments)
 
@@ -43,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RecordingError as error:
         _say(str(error))
         return EXIT_USAGE
+    if parsed.settings is not None:
+        return _what_if(paths[-1], parsed.settings)
     comparisons: dict[str, Comparison] = {}
     comparison = Comparison()
     for path in paths[-1:] if parsed.from_checkpoint else paths:
@@ -77,6 +89,24 @@ def _play(path: Path, comparisons: dict[str, Comparison], pace: Pace) -> Compari
         f"{_text(session.base_ms)} to {_text(player.now_ms)}, in {time.monotonic() - began:.1f} s"
     )
     return comparison
+
+
+def _what_if(path: Path, file: Path) -> int:
+    """Play a recording with its own settings and with others, and print the difference."""
+    try:
+        other = load_settings(file, serving=False)
+        own = what_if.recorded_settings(path)
+        outcomes = (
+            what_if.recorded_outcome(path),
+            what_if.play(path, own, "played again"),
+            what_if.play(path, other, file.name),
+        )
+    except (SettingsError, RecordingError, RecordingDamaged) as error:
+        _say(str(error))
+        return EXIT_USAGE
+    for line in report(*outcomes):
+        _say(line)
+    return EXIT_IDENTICAL
 
 
 def _say_difference(difference: Difference) -> None:

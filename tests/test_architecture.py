@@ -36,7 +36,7 @@ MAY_IMPORT = {
         "geventwebsocket",
         "msgspec",
     },  # not adapters: a shared mistake would hide itself
-    "replay": {"replay", "actors", "adapters", "domain", "settings", "gevent", "msgspec"},
+    "replay": {"replay", "actors", "adapters", "domain", "settings", "gevent", "msgspec", "pykka"},
     "backtest": {
         "backtest",
         "actors",

@@ -28,7 +28,7 @@ class RecordedDesk(Desk):
         return Recorder(
             folder=self.folder,
             codec=MessageCodec(plain=as_recorded, settings=parse_settings),
-            header={"database": "test"},
+            header={"database": "test", "source": "binance"},
             max_bytes=1 << 30,
             started_ms=started_ms,
             on_off=self.alarms.append,

@@ -49,6 +49,15 @@ def test_a_session_with_faults_and_a_kill_is_replayed_to_the_same_head(tmp_path:
     assert sum("messages compared" in line for line in said) == len(recordings(tmp_path / "var" / "recordings")) == 2
 
     newest = recordings(tmp_path / "var" / "recordings")[-1]
+    cautious = simulated(trade_amount_usdt=100)
+    (tmp_path / "cautious.yaml").write_text(yaml.safe_dump(cautious))
+    asked = run_tool("-m", "replay", str(newest), "--settings", "cautious.yaml", folder=tmp_path, seconds=120)
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    _, _, again, other, difference, *_ = asked.stdout.splitlines()
+    assert int(again.split()[2]) > 0 and int(other.split()[1]) > 0, asked.stdout
+    assert float(other.split()[3]) < float(again.split()[4]) / 2, asked.stdout  # fees
+    assert difference.startswith("difference of cautious.yaml to played again: ")
+
     data = bytearray(newest.read_bytes())
     data[len(data) // 8] ^= 1  # in its first block
     newest.write_bytes(data)
