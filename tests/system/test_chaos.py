@@ -99,6 +99,7 @@ def check(theatre: Theatre, records: list[Record]) -> None:
         until(lambda: not trader.waiting, seconds=90)
     if waiting := trader.waiting:
         theatre.violate(f"{len(waiting)} orders without answer, one is {trader.sent[waiting[0]]}")
+    trader.stop()  # what is told after this, the journal that is read now need not have
     journal = read_embedded(theatre.desk.folder, DATABASE)
     ended_ms = time.time_ns() // 1_000_000
     code = theatre.stop()
