@@ -17,6 +17,7 @@ from tests.system.chaos_theatre import ACTORS, WELL_SECONDS, Theatre
 
 DEATHS = ("error", "exit", "timeout", "memory", "greenlet")
 INTENSITY, WINDOW_SECONDS = 4, 65.0  # restarts of one actor that its supervisor bears, less one
+SLOWING = ("mongod killed", "mongod frozen", "disk slow", "desk frozen", "loop stalled", "memory used up")
 STREAM_KINDS = ("drop", "silence", "malformed", "reorder", "duplicate", "delay", "shutdown", "refuse")
 REST_KINDS = ("status", "hang", "drop", "malformed")
 MODEL_STEPS = {
@@ -41,12 +42,14 @@ class Fault:
 def play(theatre: Theatre, fault: Fault, chance: Random) -> Record:
     """Do it and wait until the desk is well; return what was done and how long the recovery took."""
     record: Record = {"at": round(time.monotonic() - theatre.began, 2), "fault": fault.name, "outcome": "recovered"}
-    life, error = theatre.lives, ""
+    life, error, began_ms = theatre.lives, "", time.time_ns() // 1_000_000
     try:
         record |= fault.run(theatre, chance)
     except Gone as gone:
         error = str(gone)
     waited = theatre.wait_well()
+    if fault.name in SLOWING:
+        theatre.slow.append((began_ms - 1000, time.time_ns() // 1_000_000))
     if error and theatre.lives > life:
         record["outcome"] = "overtaken"  # another fault ended the process meanwhile
     elif error:

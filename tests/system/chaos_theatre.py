@@ -51,6 +51,7 @@ class Theatre:
         self.expected: Counter[str] = Counter()  # restarts of each actor in this life
         self.hits: dict[str, list[float]] = defaultdict(list)  # when each was hurt in this life
         self.clock = AheadClock()
+        self.slow: list[tuple[int, int]] = []  # epoch ms, from and until: the broker may have had to wait
         self.began = time.monotonic()
         self.lives = self.healthy = self.unhealthy = 0
         self._excused = self._ends_awaited = 0

@@ -129,5 +129,5 @@ def found_in(theatre: Theatre, journal: list[Document], ended_ms: int) -> list[s
     """Return what is wrong with the journal, given what the client was told and what the market did."""
     check_once(journal)
     found = list(orders_fault(theatre.trader, journal))
-    stops = stops_fault(theatre.world, journal, ended_ms=ended_ms, ahead_ms=theatre.clock.most)
+    stops = stops_fault(theatre.world, journal, ended_ms=ended_ms, ahead_ms=theatre.clock.most, slow=theatre.slow)
     return found + [f"not honoured: {sentence}" for sentence in stops]
