@@ -6,7 +6,7 @@ BENCHMARKS = $(sort $(wildcard benchmarks/[a-z]*.py))
 SETUP = $(if $(wildcard $(VENV)/python),$(VENV)/python,$(PYTHON)) -I deploy/setup_env.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo test check autobahn fuzz joins chaos soak protocol screenshots bench lock clean
+.PHONY: help setup setup-dev run demo local-model test check autobahn fuzz joins chaos soak protocol screenshots bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-15s%s\n", $$1, $$2 }'
@@ -22,6 +22,9 @@ run: setup ## start the desk on the settings of settings.yaml
 
 demo: setup ## start the desk in a simulated world: no network, no keys
 	$(VENV)/python supervisor.py --settings sim/demo.yaml --market simulated
+
+local-model: setup ## the same with a small language model of this machine, which it fetches once, as an analyst
+	$(VENV)/python -m deploy.local_model
 
 # System tests work with real clocks, sockets, processes and a browser: what failed runs once more by itself, and the
 # first failure stays in the output. Failing twice fails.

@@ -25,6 +25,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import gevent
 import gevent.event
@@ -92,6 +93,7 @@ from settings import (
     as_flat,
     as_recorded,
     diff,
+    is_loopback,
     load_settings,
     needs_restart,
     parse_settings,
@@ -200,14 +202,15 @@ def live_outside(settings: Settings, directory: Directory, source: Source, *, re
 
 
 def _inside(world: World, settings: Settings) -> Settings:
-    """Return the settings with the addresses of the simulated world."""
+    """Return the settings with the addresses of the simulated world; models on this machine are asked themselves."""
+    own_models = is_loopback(urlsplit(settings.llm.base_url).hostname or "")
     market = {"rest_urls": (world.rest_url,), "stream_urls": (world.stream_url,)}
     news = {"rss": world.rss_urls, "cryptopanic_url": world.cryptopanic_url, "fear_greed_url": world.fear_greed_url}
     return settings.model_copy(
         update={
             "market": settings.market.model_copy(update=market),
             "news": settings.news.model_copy(update=news),
-            "llm": settings.llm.model_copy(update={"base_url": world.openrouter_url}),
+            "llm": settings.llm if own_models else settings.llm.model_copy(update={"base_url": world.openrouter_url}),
         }
     )
 
@@ -233,23 +236,28 @@ def _endpoint(settings: Settings, world: World | None) -> "OpenRouterEndpoint | 
     """Return the way to the models; None where OpenRouter is to be asked without a key."""
     key = settings.secrets.openrouter_api_key
     rules = _endpoint_rules(settings, world)
-    if key is None and world is None and rules.openrouter:
+    scripted = _is_scripted(settings, world)
+    if key is None and not scripted and rules.openrouter:
         return None
     from adapters.openrouter import OpenRouterEndpoint
 
     return OpenRouterEndpoint(
         base_url=settings.llm.base_url,
-        api_key="simulated" if world is not None else _revealed(key),
+        api_key="simulated" if scripted else _revealed(key),
         max_cost_usd_per_call=settings.llm.max_cost_usd_per_call,
         rules=rules,
     )
+
+
+def _is_scripted(settings: Settings, world: World | None) -> bool:
+    return world is not None and settings.llm.base_url == world.openrouter_url
 
 
 def _endpoint_rules(settings: Settings, world: World | None) -> EndpointRules:
     """Any other endpoint than OpenRouter, and what simulates it, is asked in the words all servers know."""
     llm = settings.llm
     return EndpointRules(
-        openrouter=world is not None or is_openrouter(llm.base_url),
+        openrouter=_is_scripted(settings, world) or is_openrouter(llm.base_url),
         answer_format=llm.answer_format,
         max_concurrent_calls=llm.max_concurrent_calls,
         provider_order=llm.provider_order,

@@ -8,7 +8,8 @@ from domain.scorebook import Scorebook
 from sim.analysts import PAIRS, card_of, coin_flips, known_analysts, market, scorebooks
 
 ANALYSTS = int(sys.argv[1]) if len(sys.argv) > 1 else 400  # simulated ones of each kind
-LOOKS = (8, 20, 60)  # rounds after which each card is looked at; five opinions a round
+FIRST = int(sys.argv[2]) if len(sys.argv) > 2 else 0  # seed of the first; the rest follow
+LOOKS = (8, 20, 60, 200)  # rounds after which each card is looked at; five opinions a round
 STATED = 0.025
 
 
@@ -21,7 +22,7 @@ def false_positives() -> None:
     for kind, make in coin_flips().items():
         called = dict.fromkeys(LOOKS, 0)
         ever = 0
-        for seed in range(ANALYSTS):
+        for seed in range(FIRST, FIRST + ANALYSTS):
             rng = random.Random(f"{kind} {seed}")
             prices = market(rng, rounds=LOOKS[-1])
             looks = [number for number, book in scorebooks(make(), prices, rng) if number in LOOKS and _skilled(book)]
@@ -30,8 +31,9 @@ def false_positives() -> None:
             ever += bool(looks)
         for number, count in called.items():
             values = {"kind": kind, "analysts": ANALYSTS, "opinions": number * len(PAIRS)}
-            report("called_skilled", **values, share=round(count / ANALYSTS, 4), stated=STATED)
-        report("called_skilled_at_any_look", kind=kind, analysts=ANALYSTS, share=round(ever / ANALYSTS, 4))
+            report("called_skilled", **values, count=count, share=round(count / ANALYSTS, 4), stated=STATED)
+        share = round(ever / ANALYSTS, 4)
+        report("called_skilled_at_any_look", kind=kind, analysts=ANALYSTS, first_seed=FIRST, count=ever, share=share)
 
 
 def _skilled(book: Scorebook) -> bool:
@@ -43,7 +45,7 @@ def recovery() -> None:
     count = max(1, ANALYSTS // 4)
     for name, (speak, truth) in known_analysts().items():
         held, rates, skills = 0, 0.0, 0.0
-        for seed in range(count):
+        for seed in range(FIRST, FIRST + count):
             rng = random.Random(f"{name} {seed}")
             *_, (_, book) = scorebooks(speak, market(rng, rounds=60), rng)
             card = card_of(book)

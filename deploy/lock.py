@@ -15,7 +15,9 @@ LOCKS = {
     "deploy/build.lock": ("build",),
     "deploy/compiler.lock": ("compiler",),
     "deploy/node.lock": ("node",),
+    "deploy/model.lock": ("model",),
 }
+ALONE = {"deploy/model.lock"}  # nothing that these packages ask for is installed with them
 
 
 def requirements(group: str) -> list[str]:
@@ -38,6 +40,8 @@ def write_lock(name: str, groups: tuple[str, ...], *, upgrade: bool) -> None:
     command += ["--generate-hashes", "--quiet", "--no-annotate", "--custom-compile-command", "make lock"]
     if upgrade:
         command.append("--upgrade")
+    if name in ALONE:
+        command.append("--no-deps")
     if name != "requirements.lock":
         command += ["--constraint", "requirements.lock"]
     lines = [line for group in groups for line in requirements(group)]
