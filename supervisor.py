@@ -41,6 +41,7 @@ from actors.gevent_actor import Inbox
 from actors.hub import HubActor
 from actors.market import MarketActor
 from actors.news import NewsActor
+from actors.notifier import NotifierActor
 from actors.supervision import (
     ChildSpec,
     DeathReport,
@@ -65,9 +66,11 @@ from adapters.logs import RecentLines, set_up_logging
 from adapters.loop_watch import LoopWatch
 from adapters.mongo import MongoStores
 from adapters.mongod import EmbeddedMongod
+from adapters.notifications import NotificationChannelsByHttp
 from adapters.openrouter_requests import EndpointRules, is_openrouter
 from adapters.recorded import RecordedSource
 from adapters.recording import Recording
+from adapters.redaction import RedactedStream, Redactor
 from adapters.rss import RssSource
 from adapters.sentiment import LexiconSentiment
 from adapters.systemd import Notifier
@@ -78,6 +81,7 @@ from domain.market import Source
 from domain.messages import (
     ActorStatusChanged,
     Alerted,
+    DeskGaveUp,
     RecordSettings,
     ReloadSettings,
     SettingsApplied,
@@ -325,9 +329,11 @@ class Desk:
         speed: float = 1.0,
         market: str | None = None,
         logs: RecentLines | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         self.settings = self._in_force = settings
         self._logs = logs
+        self._redactor = Redactor() if redactor is None else redactor
         self.directory = Directory()
         self.ended: gevent.event.AsyncResult[tuple[int, str]] = gevent.event.AsyncResult()  # (exit code, reason)
         self._path = path
@@ -341,6 +347,7 @@ class Desk:
         self._web: WebServer | None = None
         self._recorder: Recorder | None = None
         self._measures = MeasuresKept()
+        self._channels = NotificationChannelsByHttp()
         self._loop_watch = LoopWatch(limit_seconds=BLOCKED_SECONDS)
 
     @property
@@ -360,9 +367,7 @@ class Desk:
         Raises:
             QuorumError: one sentence that says what is missing.
         """
-        told = self.settings.notifications
-        if told.webhook_url is not None or told.telegram_chat_id is not None:
-            log.warning("notifications.* is set, but this version sends no notifications yet")
+        self._name_channels(self.settings)
         probing = gevent.spawn(choose_source, self.settings)
         uri = self._database_uri()
         source = probing.get()
@@ -461,6 +466,9 @@ class Desk:
 
     def _database_gave_up(self, sentence: str) -> None:
         log.error("The embedded database gave up: %s", sentence)
+        sentence = f"The embedded database gave up: {sentence}"
+        now_ms = SystemClock().now_ms()
+        self.directory.tell("hub", Alerted(level="error", code="database", message=sentence, at_ms=now_ms))
 
     def _open_stores(self, uri: str) -> None:
         self.stores = MongoStores(uri=uri, database=self.database)
@@ -567,6 +575,18 @@ class Desk:
         common = {"settings": settings, "clock": outside.clock, "timers": outside.timers}
         archive, analysts = self.stores.archive, tuple(settings.analysts)
         return (
+            ChildSpec(
+                name="notifier",  # first: it stops last, and tells why
+                start=_starter(
+                    NotifierActor,
+                    settings=settings,
+                    clock=SystemClock(),  # people wait in real time
+                    timers=self._real_timers,
+                    channels=self._channels,
+                    measures=self._measures,
+                    source=outside.source,
+                ),
+            ),
             _child("market", MarketActor, **common, source=outside.market, bots=bots),
             _child(
                 "news",
@@ -710,6 +730,7 @@ class Desk:
 
     def _give_up(self, code: int, reason: str) -> None:
         if not self.ended.ready():
+            self.directory.tell("notifier", DeskGaveUp(reason=reason))
             self.ended.set((code, reason))
 
     def _on_sweep(self, healthy: bool, down: tuple[str, ...]) -> None:
@@ -758,9 +779,19 @@ class Desk:
         logging.getLogger().setLevel(new.logging.level)
         self._running = applied = _applied(self._running, new, joining)
         _retune(self.outside, applied)
+        self._name_channels(applied)
         if self._web is not None:
             self._web.apply(applied.server)
         return SettingsApplied(settings=applied, settings_hash=settings_hash(self._in_force))
+
+    def _name_channels(self, settings: Settings) -> None:
+        told, token = settings.notifications, settings.secrets.telegram_bot_token
+        if told.telegram_chat_id is not None and token is None:
+            log.warning("notifications.telegram_chat_id is set, but TELEGRAM_BOT_TOKEN is not: Telegram is not used")
+        self._redactor.hide(_secret_texts(settings))
+        self._channels.configure(
+            webhook_url=told.webhook_url, telegram_chat_id=told.telegram_chat_id, telegram_token=_revealed(token)
+        )
 
     def _answer_reload(
         self,
@@ -957,9 +988,16 @@ def _check_database(settings: Settings) -> tuple[bool, str]:
             mongod.stop()
 
 
-def run(settings: Settings, arguments: argparse.Namespace, logs: RecentLines | None = None) -> int:
+def run(settings: Settings, arguments: argparse.Namespace, logs: RecentLines, redactor: Redactor) -> int:
     """Run the desk until it is told to stop; return the exit code."""
-    desk = Desk(settings, path=arguments.settings, speed=arguments.speed, market=arguments.market, logs=logs)
+    desk = Desk(
+        settings,
+        path=arguments.settings,
+        speed=arguments.speed,
+        market=arguments.market,
+        logs=logs,
+        redactor=redactor,
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, desk.ended.set, (EXIT_OK, "stopped by a signal"))
     gevent.signal_handler(
@@ -1016,15 +1054,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if problem := _not_writable(data_dir):
         print(f"storage.data_dir: must be a folder that can be written, {data_dir} {problem}", file=sys.stderr)  # noqa: T201
         return EXIT_SETTINGS
+    redactor = Redactor(_secret_texts(settings))
+    sys.stdout, sys.stderr = RedactedStream(sys.stdout, redactor), RedactedStream(sys.stderr, redactor)
     logs = set_up_logging(
         level=settings.logging.level,
         emoji=settings.logging.emoji,
         json_file=data_dir / "logs" / "quorum.jsonl" if settings.logging.json_file and not parsed.check else None,
         max_mib=settings.logging.max_mib,
         keep=settings.logging.keep,
-        secrets=_secret_texts(settings),
+        redactor=redactor,
     )
-    return check(settings) if parsed.check else run(settings, parsed, logs)
+    return check(settings) if parsed.check else run(settings, parsed, logs, redactor)
 
 
 def _not_writable(folder: Path) -> str | None:
@@ -1038,8 +1078,8 @@ def _not_writable(folder: Path) -> str | None:
 
 
 def _secret_texts(settings: Settings) -> list[str]:
-    given = (_revealed(getattr(settings.secrets, name)) for name in type(settings.secrets).model_fields)
-    return [secret for secret in given if secret is not None]
+    given = [_revealed(getattr(settings.secrets, name)) for name in type(settings.secrets).model_fields]
+    return [secret for secret in (*given, settings.notifications.webhook_url) if secret is not None]
 
 
 if __name__ == "__main__":

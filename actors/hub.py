@@ -593,6 +593,7 @@ class HubActor(Actor):
     def _alert(self, level: str, code: str, text: str, at_ms: int) -> None:
         view = AlertView(level=level, code=code, message=text, timestamp=at_ms, time=iso(at_ms))
         self._notices.publish("alert", view)
+        self._peers.tell("notifier", messages.Alerted(level=level, code=code, message=text, at_ms=at_ms))
 
     def _on_settings_applied(self, message: messages.SettingsApplied) -> None:
         if isinstance(message.settings, Settings):

@@ -24,6 +24,9 @@ class NotMeasured:
     def model_called(self, model: str, answer: ModelAnswer) -> None:
         """Forget it."""
 
+    def notified(self, channel: str, outcome: str, count: int) -> None:
+        """Forget it."""
+
 
 class Latencies:
     """Remembers arrivals until the documents made of them are stored."""

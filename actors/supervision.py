@@ -407,7 +407,10 @@ class SupervisorActor(Actor):
             self._look_at(child)
 
     def _announce(self, child: _Child) -> None:
-        self._directory.tell("hub", self._status(child))
+        status = self._status(child)
+        self._directory.tell("hub", status)
+        if child.state == "gave_up":
+            self._directory.tell("notifier", status)
 
     def _status(self, child: _Child) -> ActorStatusChanged:
         waiting = len(child.ref.actor_inbox) if child.ref is not None else 0  # type: ignore[arg-type]  # ours has a length

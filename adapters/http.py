@@ -1,4 +1,4 @@
-"""Bounded HTTP GET: a limit on the whole call and on the body, and errors that carry no query string."""
+"""Bounded HTTP GET and POST: a limit on the whole call and on the body, and errors that carry no query string."""
 
 from email.utils import parsedate_to_datetime
 
@@ -38,6 +38,42 @@ def get(
             if answer.status_code not in (200, 304):
                 raise _refused(what, answer.status_code, received)
             return answer.status_code, _body(answer, what, max_body), received
+    except gevent.Timeout as error:
+        if error is not limit:
+            raise
+        raise SourceUnavailable(f"{what} did not answer within {timeout_seconds:g} s") from None
+    except requests.RequestException as error:
+        raise SourceUnavailable(f"{what} cannot be reached ({type(error).__name__})") from None
+    finally:
+        limit.close()
+
+
+def post(
+    session: requests.Session,
+    url: str,
+    *,
+    what: str,
+    body: object,
+    timeout_seconds: float = 10.0,
+    max_body: int = 64 * 1024,
+) -> tuple[int, bytes, float | None]:
+    """Return status, body and what Retry-After asks for, in seconds. A redirect is an answer: none is followed.
+
+    Args:
+        what: the name for people; the address may hold a key, so it stands in no message.
+        body: sent as JSON.
+        timeout_seconds: for the whole call.
+        max_body: bytes, after decompression.
+
+    Raises:
+        SourceUnavailable: no answer in time, or a body over `max_body`.
+    """
+    limit = gevent.Timeout(timeout_seconds)  # plain: the library cannot swallow it
+    limit.start()
+    try:
+        with session.post(url, json=body, timeout=timeout_seconds, stream=True, allow_redirects=False) as answer:
+            received = {name.lower(): value for name, value in answer.headers.items()}
+            return answer.status_code, _body(answer, what, max_body), _retry_after(received)
     except gevent.Timeout as error:
         if error is not limit:
             raise

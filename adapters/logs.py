@@ -4,12 +4,12 @@ import json
 import logging
 import sys
 from collections import deque
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import count
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from adapters.redaction import Redactor
 from domain.ports import LogLine
 
 COLOURS = {"DEBUG": "\x1b[2m", "INFO": "", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m"}
@@ -28,23 +28,21 @@ RECENT_LINES = 2000
 LONGEST_LINE = 2000  # characters
 
 
-class Redactor(logging.Filter):
-    """Replaces the text of known secrets in every record, whatever logged it."""
+class _WithoutSecrets(logging.Filter):
+    """Takes the known secrets out of every record, whatever logged it."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, redactor: Redactor) -> None:
         super().__init__()
-        self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
-
-    def redact(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        self._redact = redactor.redact
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if self._secrets:
-            record.msg, record.args = self.redact(record.getMessage()), None
-            if record.exc_info and not record.exc_text:
-                record.exc_text = self.redact(logging.Formatter().formatException(record.exc_info))
+        record.msg, record.args = self._redact(record.getMessage()), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = self._redact(record.exc_text)
+        if record.stack_info:
+            record.stack_info = self._redact(record.stack_info)
         return True
 
 
@@ -111,7 +109,7 @@ class RecentLines(logging.Handler):
 
 
 def set_up_logging(
-    *, level: str, emoji: bool, json_file: Path | None, max_mib: int, keep: int, secrets: Iterable[str]
+    *, level: str, emoji: bool, json_file: Path | None, max_mib: int, keep: int, redactor: Redactor
 ) -> RecentLines:
     """Send the root logger to the console and, if given, to `json_file` (rotated at `max_mib`, `keep` old ones).
 
@@ -120,7 +118,7 @@ def set_up_logging(
     """
     root = logging.getLogger()
     root.setLevel(level)
-    redactor = Redactor(secrets)
+    without_secrets = _WithoutSecrets(redactor)
     console = logging.StreamHandler(sys.stderr)
     console.setFormatter(ConsoleFormatter(colour=sys.stderr.isatty(), emoji=emoji))
     recent = RecentLines()
@@ -131,7 +129,7 @@ def set_up_logging(
         rotated.setFormatter(JsonFormatter())
         handlers.append(rotated)
     for handler in handlers:
-        handler.addFilter(redactor)
+        handler.addFilter(without_secrets)
     root.handlers = handlers
     for noisy in (
         "urllib3",

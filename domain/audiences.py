@@ -1,4 +1,4 @@
-"""Who is told what the broker made: who asked, the pair's bot, all bots, the hub, the supervisor."""
+"""Who is told what the broker made: who asked, the pair's bot, all bots, the hub, the notifier, the supervisor."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ from domain.messages import (
     StatisticsChanged,
 )
 
-HUB, SUPERVISOR = "hub", "supervisor"
+HUB, NOTIFIER, SUPERVISOR = "hub", "notifier", "supervisor"
 
 
 def bot_of(pair: str) -> str:
@@ -34,7 +34,7 @@ def audience(message: object, *, asked: Mapping[str, str], pairs: Sequence[str])
         case OrderRefused(order_id=order_id):
             names = [asked.get(f"cancel:{order_id}", ""), asked.get(order_id, ""), HUB]
         case OrderFilled(order=order):
-            names = [asked.get(order.order_id, ""), bot_of(order.pair), HUB]
+            names = [asked.get(order.order_id, ""), bot_of(order.pair), HUB, NOTIFIER]
         case PositionAmended(amend_id=amend_id, position=position):
             names = [asked.get(amend_id, ""), bot_of(position.pair), HUB]
         case ControlChanged() | AccountChanged() | StatisticsChanged():

@@ -58,7 +58,10 @@ class ActorStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActorStatusChanged:
-    """Supervisor -> hub. An actor failed, restarted, gave up or recovered. A repeat is harmless."""
+    """Supervisor -> hub; notifier, when it gave up. An actor failed, restarted, gave up or recovered.
+
+    A repeat is harmless.
+    """
 
     name: str
     state: str  # starting | running | restarting | gave_up | stopped
@@ -72,8 +75,15 @@ class ActorStatusChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeskGaveUp:
+    """Desk -> notifier. The process is about to end by itself. A repeat tells it twice."""
+
+    reason: str  # one sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alerted:
-    """Any actor -> hub. Something an operator must know."""
+    """Any actor -> hub -> notifier. Something an operator must know."""
 
     level: str  # info | warning | error
     code: str
@@ -658,7 +668,7 @@ class OrderRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFilled:
-    """Broker -> who ordered, the pair's bot, hub. One execution: what it closed, the position left."""
+    """Broker -> who ordered, the pair's bot, hub, notifier. One execution: what it closed, the position left."""
 
     seq: int
     order: Order
@@ -734,7 +744,7 @@ class SettingsRecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentTrades:
-    """Broker -> hub, at its start. Newest first."""
+    """Broker -> hub and notifier, at their start. Newest first."""
 
     trades: tuple[Trade, ...]
     closed: tuple[ClosedTrade, ...]

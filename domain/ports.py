@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from domain.analysis import AnalystStatus
 from domain.market import Source
 from domain.news import FearGreed, NewsSourceStatus
+from domain.notifications import NotificationText
 
 JournalDocument = dict[str, object]  # as DESIGN 9 names the fields; Decimal, int, str, bool, dict and list inside
 
@@ -150,6 +151,27 @@ class Measures(Protocol):
 
     def model_called(self, model: str, answer: ModelAnswer) -> None:
         """Note one whole model call; `model` as it was asked for."""
+        ...
+
+    def notified(self, channel: str, outcome: str, count: int) -> None:
+        """Note messages to people that were sent or failed, or events that were dropped."""
+        ...
+
+
+class NotificationChannels(Protocol):
+    """Ways to people who do not look at the dashboard."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return those that the settings name now."""
+        ...
+
+    def send(self, name: str, message: NotificationText) -> None:
+        """Send one message; blocks the calling greenlet for some seconds at most. Errors name no address and no key.
+
+        Raises:
+            SourceUnavailable: not now; the same may be taken later, after `retry_after_seconds` if given.
+            PermanentError: never.
+        """
         ...
 
 

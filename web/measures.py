@@ -49,6 +49,7 @@ class MeasuresKept:
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)  # model, outcome
     cost_usd: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # model: as reported
     call_seconds: defaultdict[str, Histogram] = field(default_factory=lambda: defaultdict(_of_calls))
+    notifications: Counter[tuple[str, str]] = field(default_factory=Counter)  # channel, outcome
 
     def order_durable(self, seconds: float) -> None:
         self.orders.observe(seconds)
@@ -60,3 +61,6 @@ class MeasuresKept:
         self.calls[model, answer.outcome] += 1
         self.cost_usd[model] += answer.cost_usd or Decimal(0)
         self.call_seconds[model].observe(answer.latency_ms / 1000)
+
+    def notified(self, channel: str, outcome: str, count: int) -> None:
+        self.notifications[channel, outcome] += count

@@ -186,7 +186,12 @@ def _of_measures(kept: MeasuresKept) -> Iterator[Metric]:
     seconds = HistogramMetricFamily("quorum_llm_call_seconds", "How long model calls take", labels=["model"])
     for model, histogram in kept.call_seconds.items():
         seconds.add_metric([model], histogram.cumulated(), histogram.total)
-    yield from (stops, orders, calls, cost, seconds)
+    notices = CounterMetricFamily(
+        "quorum_notifications", "Messages sent or failed, events dropped", labels=["channel", "outcome"]
+    )
+    for (channel, outcome), count in kept.notifications.items():
+        notices.add_metric([channel, outcome], count)
+    yield from (stops, orders, calls, cost, seconds, notices)
 
 
 class Metrics:

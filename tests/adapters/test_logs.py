@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from adapters.logs import LONGEST_LINE, RECENT_LINES, RecentLines, set_up_logging
+from adapters.redaction import Redactor
 
 
 @pytest.fixture
@@ -13,7 +14,7 @@ def logged(tmp_path):
     root = logging.getLogger()
     before, level = root.handlers, root.level
     path = tmp_path / "logs" / "quorum.jsonl"
-    set_up_logging(level="INFO", emoji=True, json_file=path, max_mib=1, keep=1, secrets=["s3cret-key", ""])
+    set_up_logging(level="INFO", emoji=True, json_file=path, max_mib=1, keep=1, redactor=Redactor(["s3cret-key", ""]))
     yield lambda: [json.loads(line) for line in path.read_text().splitlines()]
     for handler in root.handlers:
         handler.close()
