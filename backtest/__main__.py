@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from backtest import sweep_question
+from backtest import parity, sweep_question
 from backtest.engine import run
 from backtest.engines import engine_of
 from backtest.figures import figures_of
@@ -26,6 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if arguments and arguments[0] == "sweep":
             return _sweep(sweep_question.parser().parse_args(arguments[1:]))
+        if arguments and arguments[0] == "parity":
+            return _parity(parity.parser().parse_args(arguments[1:]))
         return _run(parser().parse_args(arguments))
     except QuorumError as error:
         print(f"backtest: {error}", file=sys.stderr)
@@ -68,6 +70,12 @@ def _sweep(given: argparse.Namespace) -> int:
         print(file=sys.stderr)
     print(sweep_question.text_report(records, plan))
     print(f"{sweep.done} trials run, {len(records)} in all, {time.perf_counter() - started:.1f} s", file=sys.stderr)
+    return 0
+
+
+def _parity(given: argparse.Namespace) -> int:
+    live, backtest = parity.read_trades(given.live), parity.read_trades(given.backtest)
+    print(parity.text_report(parity.compare(live, backtest, given.tolerance_seconds * 1000)))
     return 0
 
 
