@@ -138,12 +138,11 @@ class _Run:
                 self._fire(due_ms)
                 continue
             self.now_ms, rank = moment
-            if rank == OPEN and skipper is not None and skipper.open_quietly(self.now_ms):
-                pass
-            else:
-                for pair, feed in self.feeds.items():
-                    if feed.next_event() == moment:
-                        self._play(pair, feed, rank)
+            for pair, feed in self.feeds.items():
+                if feed.next_event() == moment:
+                    if rank == OPEN and skipper is not None and skipper.open_quietly(pair, self.now_ms):
+                        continue
+                    self._play(pair, feed, rank)
             if rank != OPEN:
                 continue
             steps += 1
@@ -256,6 +255,7 @@ class _Run:
         else:
             skipper.restore(to_ms)
         self.timers.leap(to_ms, "mark", last_ms + MARK_MS)
+        self._deliver()
 
     def _progress(self) -> None:
         job = self.job

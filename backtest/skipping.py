@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backtest.bot import PairBot
-from backtest.broker import PaperBroker
+from backtest.broker import MARK_MS, PaperBroker
 from backtest.feed import Feed
 from backtest.grid import PairGrid
-from backtest.series import CLOSE
+from backtest.series import CLOSE, OPEN
 from backtest.signals import LEAST_HISTORY
 from domain.bot_state import Reference, last_entry_ms, trades_today
 from domain.gates import cooldown_ends, find_ends
@@ -41,8 +41,8 @@ class Skipper:
         self._end = -(-(job.to_ms - job.from_ms) // MINUTE_MS)
         self._able = is_able(job, bots)
         self._watches: list[_Watch] = []
+        self._of: dict[str, _Watch] = {}
         self._irregular: list[int] = []
-        self._unopened = False
         if not self._able:
             return
         uneven = np.zeros(self._end + 1, dtype=bool)
@@ -53,6 +53,7 @@ class Skipper:
             if speaks_alone(job, bots[pair]):
                 bots[pair].known = grid.found
         self._irregular = np.flatnonzero(uneven).tolist()
+        self._of = {watch.bot.pair: watch for watch in self._watches}
 
     def next_ms(self, now_ms: int, once_ms: int | None) -> int:
         """Return the moment to go on at: a minute later where nothing can be skipped.
@@ -79,42 +80,45 @@ class Skipper:
 
     def restore(self, to_ms: int) -> None:
         """Bring everybody to just before `to_ms`, as if every minute until then had been gone through."""
-        self._unopened = False
         step = (to_ms - self._from_ms) // MINUTE_MS - 1
         for watch in self._watches:
             watch.restore(step)
 
     def close_quietly(self, to_ms: int) -> bool:
         """Bring everybody to just after the closes of `to_ms`, where these change nothing; return whether it was so."""
-        self._unopened = False
         step = (to_ms - self._from_ms) // MINUTE_MS
-        if len(self._watches) > 1 and self._broker.exchange.desk.holdings:
-            return False  # the marks within the minute before may decide about another pair's trade
         if not all(watch.closes_quietly(step) for watch in self._watches):
             return False
+        if len(self._watches) > 1 and self._broker.exchange.desk.holdings:
+            for watch in self._watches:
+                watch.price_at_open(step - 1)
+            self._broker.mark(to_ms - MINUTE_MS + MARK_MS)  # another pair's trade may depend on it
         for watch in self._watches:
             watch.close(step)
         return True
 
-    def open_quietly(self, now_ms: int) -> bool:
-        """Open the candles of this moment where that changes nothing, and leave the rest for later."""
-        step = (now_ms - self._from_ms) // MINUTE_MS
-        if not self._able or self._broker.exchange.desk.orders or self._broker.exchange.executor.trails:
+    def open_quietly(self, pair: str, now_ms: int) -> bool:
+        """Open one pair's candle where that changes nothing; return whether it was so.
+
+        What nobody looks at before the next leap is left to it, or to `open_really`.
+        """
+        if not self._able:
             return False
-        if not all(watch.opens_quietly(step) for watch in self._watches):
+        watch, step = self._of[pair], (now_ms - self._from_ms) // MINUTE_MS
+        if self._broker.exchange.executor.trails or not watch.opens_quietly(step):
             return False
-        for watch in self._watches:
-            watch.feed.opened = True
-        self._unopened = True
+        if len(self._watches) > 1 and pair in self._broker.exchange.desk.holdings:
+            watch.restore(step)  # others' accounts are marked by it
+        else:
+            watch.feed.opened = watch.unopened = True
         return True
 
     def open_really(self, now_ms: int) -> None:
         """Go through opens that were left out: the next minute is to be gone through."""
-        if self._unopened:
-            step = (now_ms - self._from_ms) // MINUTE_MS
-            for watch in self._watches:
+        step = (now_ms - self._from_ms) // MINUTE_MS
+        for watch in self._watches:
+            if watch.unopened:
                 watch.restore(step)
-        self._unopened = False
 
     def _next_day(self, now_ms: int) -> int:
         midnight = (now_ms // DAY_MS + 1) * DAY_MS
@@ -157,6 +161,7 @@ class _Watch:
     grid: PairGrid
     from_ms: int
     known: int = 0  # the step found last
+    unopened: bool = False  # the newest open was left out
     _seen: tuple[object, ...] = ()  # what it was found from
     _asks_only: bool = False  # nothing but a round made it so
     _found: int = -1  # step of a find that was entered without going through it
@@ -291,6 +296,8 @@ class _Watch:
     def opens_quietly(self, step: int) -> bool:
         """Return whether the open of `step` reaches nothing, and nothing waits for it."""
         state, opened = self.bot.state, self.grid.open[step]
+        if any(entry.order.pair == self.bot.pair for entry in self.broker.exchange.desk.orders.values()):
+            return False
         if state.flight is not None or state.closing is not None or self.grid.row(step) < 0:
             return False
         position = state.position
@@ -310,11 +317,18 @@ class _Watch:
         level, falls = threshold
         return bool(low <= level if falls else high >= level)
 
+    def price_at_open(self, step: int) -> None:
+        """Value the pair at the open of `step`, where it is held."""
+        if self.bot.pair in self.broker.exchange.desk.holdings:
+            view = self.broker.exchange.market.pair(self.bot.pair)
+            view.last_price = self.feed.series.table.price(OPEN, self.grid.row(step))
+
     def close(self, step: int) -> None:
         """Be right after the close of the candle that ends at `step`."""
         exchange, feed, pair, row = self.broker.exchange, self.feed, self.bot.pair, self.grid.row(step - 1)
         end_ms = self.from_ms + step * MINUTE_MS
         feed.series.rows, feed.opened, feed.seen_ms = row + 1, False, end_ms
+        self.unopened = False
         price = feed.series.table.price(CLOSE, row)
         event = MarketEvent(kind="candle", id=end_ms - MINUTE_MS, ts_ms=end_ms - 1)
         view = exchange.market.pair(pair)
@@ -325,6 +339,7 @@ class _Watch:
 
     def restore(self, step: int) -> None:
         """Be within the candle of `step`, which has just been opened."""
+        self.unopened = False
         if (row := self.grid.row(step)) < 0:
             return
         exchange, feed, pair = self.broker.exchange, self.feed, self.bot.pair
