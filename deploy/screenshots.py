@@ -83,12 +83,16 @@ def shoot(browser: Browser, address: str, scheme: str, size: tuple[int, int], pa
 
 
 def prepare(page: Page, name: str) -> None:
-    """Show what a page can do: indicators on the desk."""
+    """Show what a page can do: indicators on the desk, the reasons of an opinion, the trace of a decision to trade."""
     if name == "desk":
         for indicator in ("EMA", "RSI"):
             button = page.get_by_role("group", name="Indicators").get_by_role("button", name=indicator)
             if button.get_attribute("aria-pressed") == "false":
                 button.click()
+    elif name == "quorum":
+        page.locator(".matrix .signal button").first.click()
+    elif name == "why":
+        page.locator("#decision-list .traded").first.click()
 
 
 def main() -> None:
