@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.browser.driving import PAGE_NAMES, number, number_of, open_page, turn_to
 from tests.system.client import Client, order
@@ -275,3 +275,22 @@ def test_the_colours_are_chosen_and_kept(page: Page, desk: DeskProcess) -> None:
     assert page.evaluate(ground) != light
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_a_price_that_is_not_of_now_is_grey_and_says_so(page: Page, desk: DeskProcess, client: Client) -> None:
+    buy(client)
+
+    def spoil(socket: WebSocketRoute) -> None:
+        """Let each price be told as a stale one."""
+        server = socket.connect_to_server()
+        socket.on_message(server.send)
+        server.on_message(lambda text: socket.send(str(text).replace('"market_cap":0', '"market_cap":0,"stale":true')))
+
+    page.route_web_socket(re.compile("/ws$"), spoil)
+    row = show(page, desk)
+    pair = page.locator(f".pair[data-symbol={PAIR}]")
+    expect(pair.locator(".status")).to_have_text("stale")
+    colour = "(element) => getComputedStyle(element).color"
+    muted = page.locator(".figure dt").first.evaluate(colour)
+    assert pair.locator(".price").evaluate(colour) == muted
+    assert row.locator("[data-name=Price]").evaluate(colour) == muted
