@@ -1,6 +1,7 @@
 """The scores of one analyst: settles its opinions by the market's closed candles, and stores what is settled."""
 
 import logging
+from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -13,12 +14,13 @@ from domain.market import INTERVAL_MS, Candle
 from domain.messages import CandleClosed, CandleHistory, ScoresRead, SendCandles
 from domain.ports import Archive, Clock, Peers, Timers
 from domain.scorebook import Scorebook
-from domain.settlement import INTERVAL, Settlement, StoredScores, call_of, settlement_document
+from domain.settlement import INTERVAL, Call, Settlement, StoredScores, call_of, settlement_document
 from domain.shadow_trade import TradeCosts
 from settings import Settings
 
 RETRY_SECONDS = 10.0  # until the database is asked again for what was settled before
 RETRY = "scores"  # key of that timer
+MOST_EARLY = 20_000  # opinions kept until then; older ones are read back with the rest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class Scorekeeper:
     log: logging.Logger
     card: Scorecard = field(init=False)
     _book: Scorebook = field(default_factory=Scorebook)
-    _early: list[Opinion] = field(default_factory=list)
+    _early: deque[Call] = field(default_factory=lambda: deque(maxlen=MOST_EARLY))
     _ready: bool = False
     _asked_ms: int = -1  # when the reading that is under way began
     _failed: bool = False  # the last one
@@ -75,7 +77,7 @@ class Scorekeeper:
             self._failed = True
             self.timers.after(RETRY_SECONDS, self.actor, RETRY)
             return False
-        self._book.restore(message.stored.with_calls(map(call_of, self._early)))
+        self._book.restore(message.stored.with_calls(self._early))
         self._ready = True
         self._early.clear()
         self._draw_card()
@@ -93,7 +95,7 @@ class Scorekeeper:
         if self._ready:
             self._book.note(call_of(opinion))
         else:
-            self._early.append(opinion)
+            self._early.append(call_of(opinion))
 
     def candle_closed(self, message: CandleClosed) -> None:
         """Settle by a new candle; where one before it was missed, ask the market for all it has."""
