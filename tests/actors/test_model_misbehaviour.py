@@ -15,13 +15,14 @@ import pytest
 
 from adapters import openrouter
 from adapters.openrouter import OpenRouterEndpoint
+from adapters.openrouter_requests import EndpointRules
 from domain.analysis import AnalystState
 from domain.bot_state import situation_of
 from domain.consensus import combine
 from domain.messages import OpinionFormed, Ping
 from domain.strategy import decide
 from tests.actors.test_analyst import Desk, good, make_settings
-from tests.analysis_values import DATA
+from tests.analysis_values import DATA, features, item
 from tests.bots import NOW, PAIR, RULES, state
 from tests.model_server import ModelServer, serving
 
@@ -232,3 +233,32 @@ def test_the_breaker_opens_after_five_and_closes_after_a_good_probe(server: Mode
     desk.round("BTCUSDT")
     assert isinstance(desk.replies()[-1], OpinionFormed)
     assert desk.status().state is AnalystState.READY
+
+
+def test_a_server_of_ones_own_that_knows_no_schema_and_wants_no_key_gives_opinions(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: refused with the schema, asked by the prompt alone, repaired once, and so from then on."""
+    monkeypatch.setattr(openrouter, "RETRY_AFTER_SECONDS", 0.0)
+    server.plays, server.requests, server.drip_seconds = [], [], 0.0
+    server.play(400, {"error": {"message": "'response_format' of type 'json_schema' is not supported"}})
+    server.play(200, said("Sure! BTC looks strong, so I would buy."))
+    server.play(200, {**opinion(), "model": "llama3.2:1b", "usage": {"prompt_tokens": 900, "completion_tokens": 90}})
+    rules = EndpointRules(openrouter=False)
+    endpoint = OpenRouterEndpoint(base_url=server.url, api_key=None, max_cost_usd_per_call=Decimal(0), rules=rules)
+    desk = SocketDesk(make_settings(max_cost_usd_per_day=0), name="grok", endpoint=endpoint)
+    desk.start()
+    desk.round("BTCUSDT")
+    desk.next_minute()
+    desk.round("BTCUSDT", shown=features(headlines=(item("new"),)))
+    first, second = desk.replies()
+    assert isinstance(first, OpinionFormed)
+    assert isinstance(second, OpinionFormed)
+    assert (first.opinion.model, first.opinion.cost_usd, desk.budget.total()) == ("llama3.2:1b", 0, 0)
+    assert ["response_format" in sent for sent in server.requests] == [True, False, False, False]
+    assert "could not be used" in server.requests[2]["messages"][-1]["content"]
+    assert not any({"provider", "usage", "models"} & set(sent) for sent in server.requests)
+    assert "HTTP_AUTHORIZATION" not in server.headers
+    assert desk.status().calls == 3
+    desk.ref.stop()
+    endpoint.close()
