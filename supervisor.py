@@ -76,7 +76,7 @@ from adapters.sentiment import LexiconSentiment
 from adapters.systemd import Notifier
 from adapters.weight_governor import WeightGovernor
 from domain.errors import LedgerCorrupt, LedgerUnavailable, QuorumError, SettingsError
-from domain.journal import epoch_ms
+from domain.journal import epoch_ms, unknown_version
 from domain.market import Source
 from domain.messages import (
     ActorStatusChanged,
@@ -481,7 +481,16 @@ class Desk:
             verifier=lambda: JournalVerifier(self._anchors.newest(ANCHORS)),
         )
         self.stores.prepare()
+        self._check_version()
         self._check_anchor()
+
+    def _check_version(self) -> None:
+        """Leave alone what a newer program has written."""
+        if (head := self.stores.ledger.head()) is None:
+            return
+        newest = next(self.stores.ledger.read(after_seq=head.seq - 1), None)
+        if newest is not None and (sentence := unknown_version(newest)):
+            raise SettingsError(sentence)
 
     def _check_anchor(self) -> None:
         """A cut-off tail leaves a chain that looks whole: only the anchor outside the database shows it.

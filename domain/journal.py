@@ -75,6 +75,20 @@ def verify(document: JournalDocument, *, seq: int, prev: str) -> None:
         raise LedgerCorrupt(f"{name} must have postings that sum to zero per asset, found {unbalanced}")
 
 
+def unknown_version(document: Mapping[str, object]) -> str:
+    """Return in one sentence why this program cannot go on with a journal that ends so; empty when it can.
+
+    What is no version at all is a mismatch, for the audit to find.
+    """
+    version = document.get("v")
+    if not isinstance(version, int) or version <= SCHEMA_VERSION:
+        return ""
+    return (
+        f"the journal must be of schema version {SCHEMA_VERSION} or older, document seq {document.get('seq')} is of "
+        f"{version!r}: it was written by a newer program, install that one"
+    )
+
+
 def imbalance(document: Mapping[str, object]) -> str:
     """Return the assets whose postings do not sum to zero, with their sums; empty when balanced."""
     sums: dict[str, Decimal] = {}

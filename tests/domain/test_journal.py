@@ -129,3 +129,15 @@ def test_the_hash_survives_a_bson_round_trip(document):
 
 def test_an_int64_is_an_integer():
     assert journal.canonical({"seq": Int64(5)}) == journal.canonical({"seq": 5})
+
+
+@pytest.mark.parametrize("version", [1, journal.SCHEMA_VERSION, None, "2", True])
+def test_a_journal_of_a_known_version_or_none_is_read(version):
+    assert journal.unknown_version({"seq": 7, "v": version}) == ""
+
+
+def test_a_journal_of_a_newer_version_is_left_alone():
+    newer = journal.SCHEMA_VERSION + 1
+    sentence = journal.unknown_version({"seq": 7, "v": newer})
+    assert f"document seq 7 is of {newer}" in sentence
+    assert "install that one" in sentence

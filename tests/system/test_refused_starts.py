@@ -3,11 +3,16 @@
 import socket
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
+from bson import Int64
+from pymongo import MongoClient
 
+from domain.journal import GENESIS, SCHEMA_VERSION
 from tests.system.desk_process import ROOT, DeskProcess, run_tool
 from tests.system.worlds import simulated
 
@@ -142,3 +147,18 @@ def test_a_wrong_password_is_said_without_it(tmp_path: Path, mongodb_uri: str) -
     (sentence,) = sentences(answer)
     assert "MONGODB_URI" in sentence
     assert PASSWORD not in answer.stdout + answer.stderr
+
+
+def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path, mongodb_uri: str) -> None:
+    newer = {"_id": "deposit", "seq": Int64(1), "type": "deposit", "ts": Int64(1), "recorded_at": datetime.now(UTC)}
+    newer |= {"epoch": 1, "v": SCHEMA_VERSION + 1, "prev": GENESIS, "hash": GENESIS}
+    with closing(MongoClient(mongodb_uri)) as client:
+        journal = client["newer_sim"]["journal"]
+        journal.insert_one(newer)
+        answer = supervisor(tmp_path, simulated() | {"storage": {"database": "newer"}}, MONGODB_URI=mongodb_uri)
+        assert answer.returncode == 2
+        assert [line.partition(" supervisor: ")[2] for line in sentences(answer)] == [
+            "the journal must be of schema version 1 or older, document seq 1 is of 2: "
+            "it was written by a newer program, install that one"
+        ]
+        assert [document["_id"] for document in journal.find()] == ["deposit"]
