@@ -97,7 +97,7 @@ function Proposal({ one }: { one: Pending }) {
           </div>
         )}
       </div>
-      <div class="meter" aria-hidden="true">
+      <div class="used" aria-hidden="true">
         <i style={{ width: `${Math.max(0, Math.min(1, left / whole)) * 100}%` }} />
       </div>
     </li>

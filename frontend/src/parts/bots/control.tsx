@@ -50,7 +50,7 @@ export function Control() {
             </button>
           </div>
         )}
-        <dl class="tiles">
+        <dl class="bot-tiles">
           <Tile name="Open now" text={status ? String(status.active_trades) : "–"} />
           <Tile name="Trades today" text={status ? String(status.trades_today) : "–"} />
           <Tile name="Closed" text={status ? String(status.total_trades) : "–"} />

@@ -39,7 +39,7 @@ export function PairStates() {
       key: "actions",
       title: "Actions",
       cell: (row) => (
-        <span class="row">
+        <span class="in-row">
           <a href={href("why", { pair: row.symbol })}>Why</a>
           <button type="button" class="small quiet" aria-pressed={scope.value === row.symbol} onClick={() => toSettings(row.symbol)}>
             Settings
@@ -86,7 +86,7 @@ function May({ row }: { row: PairRow }) {
 
 function Status({ row }: { row: PairRow }) {
   return (
-    <span class="row">
+    <span class="in-row">
       <Badge tone={TONES[row.status] ?? ""}>{show.words(row.status) || "–"}</Badge>
       {row.until !== undefined && (
         <span class="muted">

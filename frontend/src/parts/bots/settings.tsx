@@ -188,7 +188,7 @@ function SaveBar() {
         <b>{keys.length}</b> {keys.length === 1 ? "change" : "changes"} for {scope.value || "all pairs"}
         {bad > 0 && <span class="problem">, {bad} not possible</span>}
       </span>
-      <span class="row">
+      <span class="in-row">
         <button type="button" onClick={discard}>
           Discard
         </button>

@@ -34,7 +34,7 @@ export function NewsFeed({ loaded, filter, onFilter }: { loaded: readonly NewsIt
   const any = (text: string) => ({ value: "", text });
   return (
     <Panel title="News" id="news" flush aside={<small id="story-count">{`${stories.length} of ${all.length} stories`}</small>}>
-      <div class="filters">
+      <div class="narrowing">
         <Select
           bare
           label="Pair"

@@ -52,7 +52,7 @@ function Scorecard({ analyst }: { analyst: Analyst }) {
         <h3>
           {analyst.name} <small>{analyst.model === BUILT_IN ? "built in" : analyst.model}</small>
         </h3>
-        <span class="row">
+        <span class="in-row">
           <Badge tone={works ? "good" : "bad"}>{show.words(analyst.state)}</Badge>
           <Badge tone={verdict.tone}>{verdict.text}</Badge>
         </span>
@@ -157,7 +157,7 @@ function Work({ analyst }: { analyst: Analyst }) {
             </small>
           </div>
           {part !== null && (
-            <div class="meter" role="meter" aria-label={`Budget of ${analyst.name} used today`} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(part * 100)}>
+            <div class="used" role="meter" aria-label={`Budget of ${analyst.name} used today`} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(part * 100)}>
               <i class={part >= 0.9 ? "high" : ""} style={{ width: `${part * 100}%` }} />
             </div>
           )}

@@ -46,7 +46,7 @@ export function Logs() {
 
   return (
     <Panel title="Log" id="logs" flush aside={<Switch label="Follow" on={follow} onChange={setFollow} />}>
-      <div class="filters">
+      <div class="narrowing">
         <Select bare label="Least level" id="log-level" value={level} options={LEVELS} onChange={setLevel} />
         <input type="search" aria-label="Find in the log" placeholder="Find in the log" value={text} onInput={(event) => setText(event.currentTarget.value)} />
       </div>

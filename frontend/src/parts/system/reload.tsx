@@ -42,7 +42,7 @@ export function Reload() {
 function Refusal({ text }: { text: string }) {
   return (
     <>
-      <p class="note bad">Not accepted: the settings stay as they were.</p>
+      <p class="remark bad">Not accepted: the settings stay as they were.</p>
       <ul class="paths">
         {text.split("\n").map((line) => (
           <li key={line} class="mono">

@@ -28,8 +28,8 @@ export function MarketState() {
           </dd>
         )}
       </dl>
-      {banner && <p class="note">{banner}</p>}
-      {status && <p class="note mono">{status.message}</p>}
+      {banner && <p class="remark">{banner}</p>}
+      {status && <p class="remark mono">{status.message}</p>}
       <div class="scroll ages" tabIndex={0} role="region" aria-label="Prices and their ages">
         <table class="small">
           <thead>
@@ -82,7 +82,7 @@ export function LedgerState() {
           {ledger?.hash?.slice(0, 16) ?? "not told yet"}
         </dd>
       </dl>
-      {ledger?.message && <p class="note">{ledger.message}</p>}
+      {ledger?.message && <p class="remark">{ledger.message}</p>}
       <h3>Last audit</h3>
       {audit ? (
         <>
@@ -102,7 +102,7 @@ export function LedgerState() {
               {audit.documents} {audit.whole ? "entries, from the first" : "new entries"}
             </dd>
           </dl>
-          {audit.finding && <p class="note bad">{audit.finding}</p>}
+          {audit.finding && <p class="remark bad">{audit.finding}</p>}
         </>
       ) : (
         <p class="empty">None since the start.</p>

@@ -73,7 +73,7 @@ function Filters() {
   const { symbol, gate, outcome } = filter.value;
   const any = (text: string) => ({ value: "", text });
   return (
-    <div class="filters">
+    <div class="narrowing">
       <Select
         bare
         label="Pair"
