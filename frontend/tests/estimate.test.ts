@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { gainAt, levelProblem, levelsOf } from "../src/chart/position_levels";
+import { gainAt, levelProblem, levelsOf, withLevels } from "../src/chart/position_levels";
 import { estimated, stepped, type Terms, walk, type Wanted } from "../src/estimate";
 import type { Position } from "../src/protocol";
 
@@ -67,6 +67,9 @@ describe("levels", () => {
   } as Position;
   it("are those that are set", () => expect(levelsOf(long).map((level) => level.name)).toEqual(["entry", "trailing_stop", "stop_loss"]));
   it("say what reaching them gains", () => expect([gainAt(long, 90), gainAt({ ...long, direction: "short" }, 90)]).toEqual([-20, 20]));
+  it("are kept in sight where they are near", () => {
+    expect(withLevels({ minValue: 100, maxValue: 110 }, [95, 121, 105])).toEqual({ minValue: 95, maxValue: 110 });
+  });
   it("stay on their side of the price", () => {
     expect(levelProblem(long, "stop_loss", 99, 100)).toBe("");
     expect(levelProblem(long, "stop_loss", 100, 100)).toContain("must be below");

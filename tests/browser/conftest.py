@@ -45,7 +45,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page in a context of its own; an uncaught error in its scripts fails the test."""
     with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)  # on a busy machine
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         yield page

@@ -72,7 +72,7 @@ def until_booked(client: Client, name: str, value: Decimal | None) -> None:
 def test_a_stop_is_dragged_on_the_chart_and_booked_once_confirmed(
     page: Page, desk: DeskProcess, client: Client, console: list[str]
 ) -> None:
-    price = buy(client, stop_loss=f"{price_of(client) * Decimal('0.999'):.2f}", take_profit=None)
+    price = buy(client, stop_loss=f"{price_of(client) * Decimal('0.994'):.2f}", take_profit=None)
     row = show(page, desk)
     stop = handle(page, "stop")
     expect(stop).to_be_visible()
@@ -81,7 +81,7 @@ def test_a_stop_is_dragged_on_the_chart_and_booked_once_confirmed(
     assert box is not None
     page.mouse.move(box["x"] + 20, box["y"] + 10)
     page.mouse.down()
-    page.mouse.move(box["x"] + 20, box["y"] + 60, steps=4)
+    page.mouse.move(box["x"] + 20, box["y"] + 25, steps=4)
     page.mouse.up()
     asked = page.get_by_role("group", name="Move the stop")
     expect(asked).to_contain_text("if reached, before fees")
@@ -98,7 +98,7 @@ def test_a_stop_is_dragged_on_the_chart_and_booked_once_confirmed(
 def test_a_target_is_moved_with_the_keys_or_left_where_it_was(
     page: Page, desk: DeskProcess, client: Client, console: list[str]
 ) -> None:
-    price = buy(client, stop_loss=None, take_profit=f"{price_of(client) * Decimal('1.002'):.2f}")
+    price = buy(client, stop_loss=None, take_profit=f"{price_of(client) * Decimal('1.006'):.2f}")
     show(page, desk)
     target = handle(page, "target")
     expect(target).to_be_visible()

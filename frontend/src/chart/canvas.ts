@@ -1,6 +1,7 @@
 /** The chart itself: candles, volume, indicators and trades on TradingView's lightweight-charts. */
 
 import {
+  type AutoscaleInfo,
   CandlestickSeries,
   type CandlestickData,
   createChart,
@@ -21,6 +22,7 @@ import {
 import * as show from "../format";
 import type { CandleRow, Trade } from "../protocol";
 import { colour } from "../theme";
+import { withLevels } from "./position_levels";
 import { bollinger, ema, rsi } from "./series";
 
 export type Indicator = "EMA" | "BB" | "RSI";
@@ -41,6 +43,7 @@ export interface Canvas {
   lines: Map<string, Line>; // of indicators, by name
   shown: string; // the series that is drawn
   rows: readonly CandleRow[];
+  levels: { prices: readonly number[] }; // to be kept in sight where they are near
   colours: Colours;
 }
 
@@ -79,7 +82,12 @@ export function build(element: HTMLElement, onPaint: () => void): Canvas {
     timeScale: { timeVisible: true, secondsVisible: false, borderColor: found.line, rightOffset: RIGHT_CANDLES },
     rightPriceScale: { borderColor: found.line },
   });
+  const levels: Canvas["levels"] = { prices: [] };
   const candles = chart.addSeries(CandlestickSeries, {
+    autoscaleInfoProvider: (original: () => AutoscaleInfo | null) => {
+      const info = original();
+      return info?.priceRange ? { ...info, priceRange: withLevels(info.priceRange, levels.prices) } : info;
+    },
     upColor: found.up,
     downColor: found.down,
     wickUpColor: found.up,
@@ -94,7 +102,7 @@ export function build(element: HTMLElement, onPaint: () => void): Canvas {
     lastValueVisible: false,
   });
   volume.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
-  return { chart, candles, volume, markers: createSeriesMarkers(candles, []), lines: new Map(), shown: "", rows: [], colours: found };
+  return { chart, candles, volume, markers: createSeriesMarkers(candles, []), lines: new Map(), shown: "", rows: [], levels, colours: found };
 }
 
 function at(row: CandleRow): UTCTimestamp {

@@ -61,6 +61,7 @@ export function Levels({ canvas, position, movable, onPlace }: LevelsProps) {
   useEffect(() => setDraft(null), [symbol]);
   const levels = levelsOf(position).map((level) => (draft?.name === level.name ? { ...level, price: draft.price } : level));
   useLines(canvas, levels);
+  if (canvas) canvas.levels.prices = levelsOf(position).map((level) => level.price); // not where one is dragged to
   const handles = levels.filter((level) => level.movable);
 
   function place(): void {
@@ -103,7 +104,8 @@ function Handle({ canvas, box, level, position, draft, onDraft }: HandleProps) {
 
   function follow(event: PointerEvent): void {
     const top = box.current?.getBoundingClientRect().top ?? 0;
-    const price = canvas.candles.coordinateToPrice(event.clientY - top);
+    const y = Math.min(Math.max(event.clientY - top, 0), canvas.chart.paneSize(0).height); // it stays in sight
+    const price = canvas.candles.coordinateToPrice(y);
     if (price !== null && price > 0) onDraft({ name, price: rounded(price), dragging: true });
   }
 

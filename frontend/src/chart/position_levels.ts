@@ -27,6 +27,18 @@ export function levelsOf(position: Position | undefined): Level[] {
   return made;
 }
 
+interface PriceRange {
+  minValue: number;
+  maxValue: number;
+}
+
+/** Widen a range of prices to the levels that are no further from it than its own height. */
+export function withLevels({ minValue, maxValue }: PriceRange, levels: readonly number[]): PriceRange {
+  const height = maxValue - minValue;
+  const near = levels.filter((price) => price >= minValue - height && price <= maxValue + height);
+  return { minValue: Math.min(minValue, ...near), maxValue: Math.max(maxValue, ...near) };
+}
+
 /** What the position would gain if it were closed at `price`, before fees. */
 export function gainAt(position: Position, price: number): number {
   return (position.direction === "long" ? 1 : -1) * position.amount * (price - position.entry_price);
