@@ -38,7 +38,7 @@ PAIRS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT")
 PRICES = dict(zip(PAIRS, (68_000.0, 2_100.0, 130.0, 620.0, 2.2), strict=True))
 DECIMALS = {"XRPUSDT": 4}
 SPREAD = 0.0005  # standard deviation of a minute's log return, as BTCUSDT had in spring 2026
-REPEATS = 3
+REPEATS = 2
 
 
 def report(figure: str, **values: object) -> None:
@@ -84,12 +84,16 @@ def made(pair: str, floats: FloatArray) -> CandleTable:
     )
 
 
-def our_job(tables: list[CandleTable]) -> Job:
+def our_job(tables: list[CandleTable], trades_a_day: int = 10) -> Job:
     settings = parse_settings(
         {
             "market": {"source": "recorded", "recording": "candles"},
             "analysts": {"technical": {"model": "technical", "role": "technical"}},
-            "bots": {"enabled_at_start": True, "pairs": {table.pair: {} for table in tables}},
+            "bots": {
+                "enabled_at_start": True,
+                "defaults": {"max_trades_per_day": trades_a_day},
+                "pairs": {table.pair: {} for table in tables},
+            },
         }
     )
     rules = {table.pair: known_rules(table.pair) for table in tables}
@@ -171,6 +175,14 @@ def main() -> None:
         our_seconds=[round(each, 2) for each in times["ours"]],
         their_seconds=[round(each, 2) for each in times["theirs"]],
         resident_mib={"with_both_loaded": before, "at_most": resident_mib()},
+    )
+    calm = our_job([table], trades_a_day=1)
+    taken, result = seconds(lambda: run(calm))
+    report(
+        "one_trade_a_day",
+        candles_per_second=round(minutes / taken),
+        ratio=round(minutes / taken / other, 2),
+        closed_trades=len(result.closed),  # type: ignore[attr-defined]  # as above
     )
     five = our_job([candles(pair, minutes, data)[0] for pair in PAIRS])
     taken, result = seconds(lambda: run(five))
