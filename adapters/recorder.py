@@ -136,7 +136,7 @@ class Recorder:
             case "waits":
                 return value
             case "lost":
-                return value or None
+                return [kind, value] if value else None
             case "ahead":
                 commands = [each for each in value if isinstance(each, _COMMANDS)]
                 return [kind, [[type(each).__name__, each] for each in commands]]

@@ -131,8 +131,8 @@ class Playback:
                 return self.now_ms
             case "waits", bool():
                 return item
-            case "lost", _:
-                return item or 0
+            case "lost", None:
+                return 0
             case "ahead", [_, list() as commands]:
                 return [self._codec.decode(name, msgspec.json.encode(body)) for name, body in commands]
             case _, [_, value]:
@@ -179,8 +179,6 @@ def _is_of(kind: Kind, item: object) -> bool:
             return True
         case "lost", None:
             return True
-        case "lost", int() if not isinstance(item, bool):
-            return False
         case _, [name, *_]:
             return name in (kind, "!")
     return False

@@ -72,3 +72,11 @@ def test_the_parts_of_a_recording_are_found_in_order(tmp_path: Path) -> None:
         FrameWriter(path).close()
     assert parts_of(paths[0]) == paths
     assert recordings(tmp_path) == [paths[0], part_path(tmp_path, "20260102T000000000Z", 1)]
+
+
+def test_lines_that_do_not_add_up_are_named(tmp_path: Path) -> None:
+    writer = FrameWriter(tmp_path / "a.jsonl.zst")
+    writer.write(b'["m",1]\n["c",5]\n')  # a whole frame, with another sum in it
+    writer.close()
+    with pytest.raises(RecordingDamaged, match="does not add up"):
+        read(writer.path)

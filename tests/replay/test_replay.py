@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from actors.base import Actor
-from adapters.recorder_files import recordings
-from domain.messages import TimerFired
+from adapters.recorder_files import FrameReader, recordings
+from domain.messages import Alerted, TimerFired
 from domain.trading import OrderSource, Side
 from replay.command import main
 from tests.actors.test_broker import Crash, fail
@@ -200,3 +200,26 @@ def test_timer_mail_is_replayed_as_it_came_not_as_it_was_set(desk, capsys):
     desk.tell(TimerFired(key="deadline", due_ms=T0 + 10_000), at_ms=20_000)
     head = desk.end()
     assert replayed(desk.folder, capsys)[1][-1] == f"head {head} identical"
+
+
+def test_mail_that_reached_nobody_is_replayed_as_such(desk, capsys, monkeypatch):
+    tell = desk.peers.tell
+    monkeypatch.setattr(desk.peers, "tell", lambda name, message: tell(name, message) and name != "bot-BTCUSDT")
+    trade_a_little(desk)
+    head = desk.end()
+    assert replayed(desk.folder, capsys)[1][-1] == f"head {head} identical"
+
+
+def test_mail_that_was_lost_is_replayed_as_such(desk, capsys):
+    desk.open_long()
+    desk.broker.actor_inbox.dropped = 3
+    desk.trade(1, "100", 300)
+    assert desk.to("hub", Alerted)[-1].code == "mail_lost"
+    head = desk.end()
+    assert replayed(desk.folder, capsys)[1][-1] == f"head {head} identical"
+
+
+def test_a_ping_is_no_part_of_a_recording(desk):
+    desk.open_long()
+    desk.end()
+    assert b'"Ping"' not in b"".join(FrameReader(recordings(desk.folder)[-1]).lines())
