@@ -12,7 +12,6 @@ if __name__ == "__main__":
     faulthandler.enable()  # what ends by a signal leaves its stack: a watchdog's SIGABRT, a fault in C
 
 import argparse
-import hashlib
 import importlib
 import logging
 import signal
@@ -309,12 +308,6 @@ def recorded_outside(settings: Settings, directory: Directory, *, speed: float, 
     )
 
 
-def sources_hash(root: Path) -> str:
-    """Return the SHA-256 of the code that decides: a replay by other code may differ."""
-    files = [root / "settings.py", *(root / "actors").glob("*.py"), *(root / "domain").rglob("*.py")]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
-
-
 # --- the desk ---------------------------------------------------------------------------------------------------------
 
 
@@ -424,7 +417,7 @@ class Desk:
         if not settings.recorder.enabled or outside.source is Source.RECORDED:
             return
         from adapters.message_codec import MessageCodec
-        from adapters.recorder import Recorder
+        from adapters.recorder import Recorder, sources_hash
 
         header = {
             "version": VERSION,

@@ -14,6 +14,7 @@ One line of JSON each (docs/replay.md has the whole form):
 What leads to a document is written before the document is stored.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -37,6 +38,12 @@ _COMMANDS = (SubmitOrder, ClosePosition, AmendProtection, SetControl)  # all tha
 _SAME_KEPT = 64
 
 log = logging.getLogger("recorder")
+
+
+def sources_hash(root: Path) -> str:
+    """Return the SHA-256 of the code that decides: a replay by other code may differ."""
+    files = [root / "settings.py", *(root / "actors").glob("*.py"), *(root / "domain").rglob("*.py")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
 
 
 class Recorder:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.message_codec import tagged
+from adapters.recorder import sources_hash
 from adapters.recorder_files import RecordingDamaged
 from domain.errors import SettingsError
 from replay import what_if
@@ -19,6 +20,7 @@ from replay.recording import RecordingError, Session, find_recordings
 from replay.what_if_report import report
 from settings import load_settings
 
+ROOT = Path(__file__).parents[1]
 EXIT_IDENTICAL, EXIT_DIFFERS, EXIT_USAGE = 0, 1, 2
 
 
@@ -75,6 +77,8 @@ def _play(path: Path, comparisons: dict[str, Comparison], pace: Pace) -> Compari
         comparison.differs(str(error))
         return comparison
     comparison = comparisons.setdefault(session.header["database"], Comparison())
+    if (made_by := session.header.get("sources")) is not None and made_by != sources_hash(ROOT):
+        _say(f"{path.name} was recorded by another version of the code: what it decides otherwise will differ")
     compared, began = comparison.compared, time.monotonic()
     player = Player(session, comparison, before=pace.before)
     try:
