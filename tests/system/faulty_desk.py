@@ -51,12 +51,13 @@ class LossyLedger:
     def __init__(self, store: Any, chance: random.Random) -> None:
         self._store = store
         self._chance = chance
+        self.healed = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     def append(self, documents: Sequence[JournalDocument]) -> None:
-        lost, stored = self._chance.random() < LOST_WRITES, self._chance.random() < 0.5
+        lost, stored = self._chance.random() < LOST_WRITES and not self.healed, self._chance.random() < 0.5
         if not lost or stored:
             self._store.append(documents)
         if lost:
@@ -79,11 +80,29 @@ class FaultyDesk(Desk):
 
     def suffer(self) -> None:
         """Return when the journal is long enough."""
-        while (head := self.stores.ledger.head()) is None or head.seq < self._documents:
+        while self._seq() < self._documents:
             gevent.sleep(self._chance.uniform(*FAULT_SECONDS) / self._pace)
             kind = self._chance.choice(sorted(self._faults()))
             self.happened.append(kind)
             self._faults()[kind]()
+
+    def _seq(self) -> int:
+        try:
+            head = self.stores.ledger.head()
+        except LedgerUnavailable:  # a busy machine
+            return 0
+        return 0 if head is None else head.seq
+
+    def heal(self) -> None:
+        """Return when the broker serves and knows what became of all its writes."""
+        self.stores.ledger.healed = True
+        while not self._is_sound():
+            gevent.sleep(0.05)
+
+    def _is_sound(self) -> bool:
+        handle = self.directory.handle("broker")
+        actor = None if handle is None or handle.ref is None else handle.ref._actor_weakref()
+        return actor is not None and actor._writer is not None and not actor._writer.down and not len(actor._writer)
 
     def _faults(self) -> dict[str, Callable[[], object]]:
         faults, pairs = self.outside.world.faults, [*self.settings.bots.pairs]
@@ -128,6 +147,7 @@ def main() -> int:
     sys.stdout.flush()
     if parsed.kill:
         os.kill(os.getpid(), signal.SIGKILL)
+    desk.heal()
     desk.stop()
     return 0
 
