@@ -145,6 +145,8 @@ class HubState:
         if closed is not None:
             self.closed.append(closed)
             self.openers[trade.trade_id] = closed.source
+            while len(self.openers) > CLOSED_KEPT:
+                del self.openers[next(iter(self.openers))]
         return True
 
     def recent(self, told: RecentTrades) -> tuple[Trade, ...]:
