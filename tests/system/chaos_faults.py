@@ -18,6 +18,8 @@ from tests.system.chaos_theatre import ACTORS, WELL_SECONDS, Theatre
 DEATHS = ("error", "exit", "timeout", "memory", "greenlet")
 INTENSITY, WINDOW_SECONDS = 4, 65.0  # restarts of one actor that its supervisor bears, less one
 SLOWING = ("mongod killed", "mongod frozen", "disk slow", "desk frozen", "loop stalled", "memory used up")
+REOPENING = ("descriptors used up", "desk killed", "desk restarted", "broker hangs")  # the market is started anew
+NEXT_TRADE_MS = 3000  # a pair of the simulated world is traded each second or so
 STREAM_KINDS = ("drop", "silence", "malformed", "reorder", "duplicate", "delay", "shutdown", "refuse")
 REST_KINDS = ("status", "hang", "drop", "malformed")
 MODEL_STEPS = {
@@ -48,8 +50,8 @@ def play(theatre: Theatre, fault: Fault, chance: Random) -> Record:
     except Gone as gone:
         error = str(gone)
     waited = theatre.wait_well()
-    if fault.name in SLOWING:
-        theatre.slow.append((began_ms - 1000, time.time_ns() // 1_000_000))
+    if fault.name in (*SLOWING, *REOPENING) or record.get("target") == "market":
+        theatre.slow.append((began_ms - 1000, time.time_ns() // 1_000_000 + NEXT_TRADE_MS))
     if error and theatre.lives > life:
         record["outcome"] = "overtaken"  # another fault ended the process meanwhile
     elif error:
