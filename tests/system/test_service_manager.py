@@ -104,7 +104,7 @@ def test_a_desk_says_ready_when_it_is_lives_on_and_falls_silent_when_its_sweep_h
     desk.send_signal(signal.SIGTERM)
     manager.wait("STOPPING=1")
     assert desk.wait(int(PATIENCE)) == 0
-    assert time.monotonic() - began < 10, desk.log
+    assert time.monotonic() - began < 20, desk.log  # 10 where a core is free
 
 
 def test_a_blocked_loop_falls_silent_and_leaves_the_stack_of_what_blocks_it(
