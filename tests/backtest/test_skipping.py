@@ -10,6 +10,7 @@ from backtest.engine import run
 from backtest.result import Result
 from tests.backtest.worlds import job_of, plainly, walk
 
+pytestmark = pytest.mark.timeout(240)  # on a machine with much else to do
 BOTS = st.fixed_dictionaries(
     {
         "stop_loss_percent": st.sampled_from([0.1, 0.3, 1.0, 5.0]),
