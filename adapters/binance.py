@@ -17,7 +17,7 @@ from gevent.pool import Pool
 
 from adapters import binance_catch_up as catch_up
 from adapters import binance_wire as wire
-from adapters.binance_feed import PairFeed
+from adapters.binance_feed import PairFeed, ToldUntil
 from adapters.binance_rest import BinanceRest
 from adapters.binance_rest import probe_binance as probe_binance  # part of this module's interface
 from adapters.binance_streams import (
@@ -82,6 +82,12 @@ class _Wanted(NamedTuple):
     since_ms: int
     since_trade_id: int | None
 
+    def told(self, trades: tuple[PublicTrade, ...]) -> ToldUntil | None:
+        """Return up to where the asker knows the trades, once these are told; None when that has no id."""
+        if trades:
+            return ToldUntil(trades[-1].trade_id, trades[-1].traded_ms)
+        return None if self.since_trade_id is None else ToldUntil(self.since_trade_id, self.since_ms)
+
 
 @dataclass(slots=True)
 class _Run:
@@ -92,6 +98,7 @@ class _Run:
     groups: list[_Group] = field(default_factory=list)
     repairing: set[str] = field(default_factory=set)
     asking: set[str] = field(default_factory=set)  # for overdue candles
+    told: dict[str, ToldUntil] = field(default_factory=dict)  # per pair: answers given before its streams began
     catching_up: int = 0
     holes: dict[str, str] = field(default_factory=dict)  # per pair: what could not be fetched and is not there yet
     said_holes: str = ""
@@ -238,6 +245,7 @@ class BinanceSource:
                     tell=self._tell,
                     on_gap=self._on_gap,
                     monotonic=self._monotonic,
+                    told=self._run.told.get(pair),
                 )
                 self._run.feeds[pair] = feed
                 feeds.append(feed)
@@ -530,15 +538,29 @@ class BinanceSource:
         return trades, candles
 
     def _fetch(self, pair: str) -> None:
+        lags = list(LAG_SECONDS)
         while (asked := self._wanted.get(pair)) is not None:
             trades, candles = self._insist(partial(self._missed, pair, asked), None)
             if (wanted := self._wanted.get(pair)) is None:
                 return  # the pair is followed no longer
+            if not self._joins(pair, asked.told(trades)) and lags:
+                gevent.sleep(lags.pop(0))
+                continue  # the streams began after that: what lies between can be had now
             if (wanted.since_ms, wanted.since_trade_id) == (asked.since_ms, asked.since_trade_id):
                 del self._wanted[pair]
                 fetched = TradesFetched(pair=pair, trades=trades, candles=candles, request_id=wanted.request_id)
                 self._tell(fetched)
                 return
+
+    def _joins(self, pair: str, told: ToldUntil | None) -> bool:
+        """Let the streams of `pair` go on where an answer ends; return whether nothing is missing between the two."""
+        if told is None:
+            return True
+        feed = self._run.feeds.get(pair)
+        if feed is not None:
+            return feed.told_until(told)
+        self._run.told[pair] = told
+        return True
 
     def _missed(self, pair: str, wanted: _Wanted) -> tuple[tuple[PublicTrade, ...], tuple[Candle, ...]]:
         return catch_up.missed(

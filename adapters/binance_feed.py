@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from heapq import merge
+from typing import NamedTuple
 
 from adapters import binance_wire as wire
 from domain.candles import CandleAggregator
@@ -16,6 +17,13 @@ OVERDUE_TIMES = 3  # fetched so often in a row, the stream itself is broken
 TICKER_SILENCE_SECONDS = 60.0
 
 
+class ToldUntil(NamedTuple):
+    """The newest trade that was told before the streams began."""
+
+    trade_id: int
+    traded_ms: int
+
+
 class PairFeed:
     """The streams of one pair.
 
@@ -25,6 +33,7 @@ class PairFeed:
         tell: takes the messages for the market actor, in order.
         on_gap: called when something is missing; the feed holds back until `release`.
         monotonic: seconds, for ages.
+        told: up to where trades were told before; what comes next is compared with it.
     """
 
     def __init__(
@@ -35,11 +44,13 @@ class PairFeed:
         tell: Callable[[object], object],
         on_gap: Callable[["PairFeed"], None],
         monotonic: Callable[[], float],
+        told: ToldUntil | None = None,
     ) -> None:
         self.pair = pair
         self.sent_intervals = tuple(interval for interval in intervals if interval not in BUILT_INTERVALS)
         self.built_intervals = tuple(interval for interval in intervals if interval in BUILT_INTERVALS)
-        self.last_trade: PublicTrade | None = None
+        self.last_trade: PublicTrade | ToldUntil | None = told
+        self.first_id: int | None = None  # of the first trade of the streams
         self.last_closed: dict[str, int] = {}  # interval -> open time of the last closed candle
         self.holding = False
         self.repeats = 0
@@ -61,6 +72,8 @@ class PairFeed:
 
     def take_trade(self, trade: PublicTrade) -> None:
         """Take one trade of the stream."""
+        if self.first_id is None:
+            self.first_id = trade.trade_id
         if self.last_trade is not None and trade.trade_id <= self.last_trade.trade_id:
             self.repeats += 1
             return
@@ -127,6 +140,14 @@ class PairFeed:
         self._behind_since = None
         self._overdue_times = 0
         self._book = None
+
+    def told_until(self, told: ToldUntil) -> bool:
+        """Let the streams go on from `told`; False when they began later: what is between was told by nobody."""
+        if self.first_id is not None:
+            return self.first_id <= told.trade_id + 1
+        if self.last_trade is None:
+            self.last_trade = told
+        return True
 
     def lags(self, trades: tuple[PublicTrade, ...], candles: Iterable[tuple[str, Candle]] = ()) -> bool:
         """Return whether a trade or closed candle is missing between what was fetched and what is held back.

@@ -25,6 +25,7 @@ from domain.messages import (
     TradesFetched,
 )
 from sim.faults import Fault
+from sim.market import wall_ms
 from sim.world import World
 from tests.adapters.waiting import eventually
 
@@ -304,6 +305,52 @@ def test_pairs_are_added_and_let_go_while_it_runs(peers, world: World):
         assert made.trade_ids("BTCUSDT") == []
         assert set(world.streams._sessions) == {session}  # nobody was disconnected
         assert not {MarketState.RECONNECTING, MarketState.UNREACHABLE} & set(made.states())
+
+
+def test_streams_go_on_where_an_answer_ended_that_was_given_before_them(peers, world: World, monkeypatch):
+    made = Connection(peers, rest=(world.rest_url,), streams=(world.stream_url,))
+    opened = made.source._open_streams
+
+    def answer_first(feeds):
+        since_ms = time.time_ns() // 1_000_000 - 2_000
+        made.source.fetch_trades("BTCUSDT", since_ms=since_ms, since_trade_id=None, request_id="r1")
+        eventually(lambda: made.told(TradesFetched))
+        (answer,) = made.told(TradesFetched)
+        market = world.market.pair("BTCUSDT")
+        eventually(lambda: len(market.tape.trades_between(answer.trades[-1].traded_ms + 1, wall_ms())) > 2)
+        opened(feeds)
+
+    monkeypatch.setattr(made.source, "_open_streams", answer_first)
+    made.source.start()
+    try:
+        eventually(lambda: len(made.trade_ids()) > 5)
+        made.assert_nothing_is_lost_or_doubled()
+        (answer,) = made.told(TradesFetched)
+        assert made.trade_ids()[0] == answer.trades[-1].trade_id + 1
+        assert made.caught_up()
+    finally:
+        made.source.stop()
+
+
+def test_an_answer_reaches_the_streams_that_began_meanwhile(peers, world: World, monkeypatch):
+    with connected(peers, world) as made:
+        first_id = made.source._run.feeds["BTCUSDT"].first_id
+        missed, shortened = made.source._missed, []
+
+        def end_too_early(pair, wanted):
+            trades, candles = missed(pair, wanted)
+            if shortened:
+                return trades, candles
+            shortened.append(tuple(trade for trade in trades if trade.trade_id < first_id - 1))
+            return shortened[0], candles
+
+        monkeypatch.setattr(made.source, "_missed", end_too_early)
+        since_ms = made.told(TradeReceived)[0].trade.traded_ms - 5_000
+        made.source.fetch_trades("BTCUSDT", since_ms=since_ms, since_trade_id=None, request_id="r1")
+        eventually(lambda: made.told(TradesFetched))
+        (answer,) = made.told(TradesFetched)
+        assert shortened[0]
+        assert answer.trades[-1].trade_id >= first_id
 
 
 def test_more_pairs_than_a_connection_carries_get_another(peers, world: World, monkeypatch):
