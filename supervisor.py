@@ -448,7 +448,9 @@ class Desk:
             return given.get_secret_value()
         self._mongod = EmbeddedMongod(data_dir=self.settings.storage.data_dir, on_gave_up=self._database_gave_up)
         self._spawn(self._import_meanwhile)
-        return self._mongod.start()
+        uri = self._mongod.start()
+        self._redactor.hide([uri])
+        return uri
 
     def _import_meanwhile(self) -> None:
         """Import what only models need while the database's process starts: it has a core of its own."""
@@ -588,6 +590,7 @@ class Desk:
                     measures=self._measures,
                     source=outside.source,
                 ),
+                shutdown_seconds=2.5,  # longer than its last messages may take
             ),
             _child("market", MarketActor, **common, source=outside.market, bots=bots),
             _child(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import gevent
 
@@ -72,6 +73,7 @@ class NotifierActor(Actor):
         self._measures = measures
         self._source = source
         self._boxes: dict[str, Outbox] = {}
+        self._sending: dict[str, gevent.Greenlet[..., None]] = {}  # channel -> its newest message on its way
         self._failing: dict[str, str] = {}  # channel -> what was said about it last
         self._seq: int | None = None  # of the newest execution seen; None before the broker spoke
 
@@ -150,7 +152,7 @@ class NotifierActor(Actor):
                 continue
             self._dropped(channel, box.expire(now_ms))
             if (message := box.take(now_ms, self._source)) is not None:
-                gevent.spawn(self._send, channel, message)
+                self._sending[channel] = gevent.spawn(self._send, channel, message)
             elif (due_ms := box.due_ms(now_ms)) is not None:
                 self._timers.after((due_ms - now_ms) / 1000, self.name, f"{SEND} {channel}")
 
@@ -167,6 +169,9 @@ class NotifierActor(Actor):
             )
         except PermanentError as error:
             return NotificationSent(channel=channel, error=str(error))
+        except Exception as error:  # the edge of the greenlet: without an answer the channel would be mute for ever
+            self.log.exception("A message by %s failed", channel)
+            return NotificationSent(channel=channel, error=type(error).__name__, again=True)
         return NotificationSent(channel=channel)
 
     def _on_sent(self, message: NotificationSent) -> None:
@@ -198,9 +203,9 @@ class NotifierActor(Actor):
             self._measures.notified(channel, "dropped", count)
 
     def on_stop(self) -> None:
-        """Send what waits once more, whatever the limit says: after this nobody does."""
+        """Let what is on its way arrive; send what waits once more, whatever the limit says: after this nobody does."""
         now_ms = self._clock.now_ms()
-        last = []
+        last: list[gevent.Greenlet[..., Any]] = [*self._sending.values()]
         for channel in self._channels.names():
             box = self._boxes.get(channel)
             if box is not None and (message := box.last(now_ms, self._source)) is not None:

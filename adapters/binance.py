@@ -98,7 +98,7 @@ class _Run:
     groups: list[_Group] = field(default_factory=list)
     repairing: set[str] = field(default_factory=set)
     asking: set[str] = field(default_factory=set)  # for overdue candles
-    told: dict[str, ToldUntil] = field(default_factory=dict)  # per pair: answers given before its streams began
+    told: dict[str, ToldUntil] = field(default_factory=dict)  # per pair: up to where, before its streams began
     catching_up: int = 0
     holes: dict[str, str] = field(default_factory=dict)  # per pair: what could not be fetched and is not there yet
     said_holes: str = ""
@@ -158,6 +158,7 @@ class BinanceSource:
         self._said: tuple[MarketState, str] | None = None
         self._said_at = 0.0
         self._wanted: dict[str, _Wanted] = {}  # per pair: trades asked for and not told yet
+        self._told: dict[str, ToldUntil] = {}  # per pair: what an earlier run told last
 
     @property
     def offset_ms(self) -> int:
@@ -180,7 +181,7 @@ class BinanceSource:
 
     def start(self) -> None:
         """Connect in the background; returns at once."""
-        self._run = _Run()
+        self._run = _Run(told=dict(self._told))
         self._said = None
         self._spawn(self._connect)
         self._spawn(self._watch_clocks)
@@ -193,6 +194,9 @@ class BinanceSource:
             if group.streams is not None:
                 group.streams.stop()
         gevent.killall(self._run.greenlets, block=False)
+        last = {pair: feed.last_trade for pair, feed in self._run.feeds.items()}
+        self._told |= self._run.told
+        self._told |= {pair: ToldUntil(trade.trade_id, trade.traded_ms) for pair, trade in last.items() if trade}
         self._run = _Run()
 
     def fetch_trades(self, pair: str, *, since_ms: int, since_trade_id: int | None, request_id: str) -> None:
@@ -212,6 +216,7 @@ class BinanceSource:
         self._pairs = pairs
         for pair in gone:
             self._wanted.pop(pair, None)
+            self._told.pop(pair, None)
             self._leave(pair)
         if new and self._run.connected:
             self._spawn(self._join)
@@ -260,6 +265,7 @@ class BinanceSource:
 
     def _leave(self, pair: str) -> None:
         feed = self._run.feeds.pop(pair, None)
+        self._run.told.pop(pair, None)
         self._run.holes.pop(pair, None)
         for group in self._run.groups:
             if feed in group.feeds and group.streams is not None:
@@ -559,7 +565,7 @@ class BinanceSource:
         feed = self._run.feeds.get(pair)
         if feed is not None:
             return feed.told_until(told)
-        self._run.told[pair] = told
+        self._run.told.setdefault(pair, told)
         return True
 
     def _missed(self, pair: str, wanted: _Wanted) -> tuple[tuple[PublicTrade, ...], tuple[Candle, ...]]:

@@ -36,7 +36,11 @@ class _WithoutSecrets(logging.Filter):
         self._redact = redactor.redact
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._redact(record.getMessage()), None
+        try:
+            text = record.getMessage()
+        except Exception as error:  # noqa: BLE001 - raised in a filter, it would end the actor that logs
+            text = f"{record.msg!r}, whose arguments do not fit ({type(error).__name__})"
+        record.msg, record.args = self._redact(text), None
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:

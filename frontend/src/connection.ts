@@ -8,6 +8,7 @@ export type Link = "connecting" | "open" | "lost";
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
 const ANSWER_MS = 15_000;
+const SILENT_MS = 10_000; // without a frame: the desk is asked whether it is still there
 
 export class Refused extends Error {}
 
@@ -19,6 +20,8 @@ interface Waiting {
 
 export class Connection {
   private socket: WebSocket | null = null;
+  heard = 0; // ms: when the last frame came
+  private pinged = 0; // ms: when it was last asked whether it is there
   private failures = 0;
   private counter = 0;
   private readonly waiting = new Map<string, Waiting>();
@@ -27,14 +30,19 @@ export class Connection {
     private readonly url: string,
     private readonly onFrame: (frame: Frame) => void,
     private readonly onLink: (link: Link) => void,
-  ) {}
+  ) {
+    window.setInterval(() => this.watch(), SILENT_MS / 2);
+  }
 
   open(): void {
     this.onLink("connecting");
     const socket = new WebSocket(this.url);
     this.socket = socket;
     socket.onmessage = (event) => this.receive(String(event.data));
-    socket.onopen = () => this.onLink("open");
+    socket.onopen = () => {
+      this.heard = Date.now();
+      this.onLink("open");
+    };
     socket.onclose = () => this.closed(socket);
   }
 
@@ -58,6 +66,7 @@ export class Connection {
       return; // the hub sends JSON only
     }
     this.failures = 0;
+    this.heard = Date.now();
     this.onFrame(frame);
     const waiting = frame.request_id ? this.waiting.get(frame.request_id) : undefined;
     if (!waiting || !frame.request_id) return;
@@ -68,6 +77,21 @@ export class Connection {
     window.clearTimeout(waiting.timer);
     this.waiting.delete(frame.request_id);
     waiting.resolve(frame);
+  }
+
+  /** Give up a connection that is open and dead: no browser tells of a cable that was pulled. */
+  private watch(): void {
+    const socket = this.socket;
+    const now = Date.now();
+    if (socket?.readyState !== WebSocket.OPEN || now - this.heard < SILENT_MS) return;
+    if (this.pinged <= this.heard) {
+      this.pinged = now;
+      socket.send(JSON.stringify({ type: "ping" }));
+    } else if (now - this.pinged > SILENT_MS) {
+      socket.onmessage = null;
+      socket.close();
+      this.closed(socket);
+    }
   }
 
   private fail(id: string, sentence: string): void {

@@ -68,7 +68,7 @@ export interface State {
 
 export const EMPTY: State = {
   ready: false,
-  role: "operator",
+  role: "", // not known: no command is shown
   source: { kind: "" },
   version: "",
   ledgerSeq: 0,
@@ -116,6 +116,10 @@ function withTradeLine(lines: Keyed<TradeLine>[], trade: Trade): Keyed<TradeLine
   return withLine(lines, { timestamp: trade.timestamp * 1000, time: trade.time, level: "info", symbol, message });
 }
 
+function isKnown(state: State, trade: Trade): boolean {
+  return state.trades.some((one) => one.trade_id === trade.trade_id);
+}
+
 function balanceOf(state: State, free: number, equity?: number): Balance | null {
   if (!state.balance) return null;
   return { ...state.balance, balance: free, equity: equity ?? state.balance.equity };
@@ -135,7 +139,7 @@ function fromSnapshot(state: State, data: InitialData): State {
     positions: data.positions,
     orders: data.orders,
     trades: data.recent_trades,
-    tradeLog: state.tradeLog.length > 0 ? state.tradeLog : data.recent_trades.toReversed().reduce(withTradeLine, []),
+    tradeLog: data.recent_trades.filter((trade) => !isKnown(state, trade)).toReversed().reduce(withTradeLine, state.tradeLog),
     bot: data.bot_status,
     analysis: data.analysis_status,
     analysts: data.analysts,

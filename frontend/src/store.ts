@@ -11,7 +11,7 @@ export const state = signal<State>(EMPTY);
 export const link = signal<Link>("connecting");
 export const selected = signal("");
 export const interval = signal("1m");
-export const lastHeard = signal(0); // ms: when the connection was lost
+export const lastHeard = signal(0); // ms: when the last frame came before the connection was lost
 export const notice = signal<{ text: string; good: boolean } | null>(null);
 
 /** One part of the state: who reads it is drawn anew only when that part has changed. */
@@ -87,6 +87,11 @@ function receive(frame: Frame): void {
   }
 }
 
+// an animation frame that was asked for while the page was in sight does not come once it is hidden
+document.addEventListener("visibilitychange", () => {
+  if (scheduled) apply();
+});
+
 function arrived(): void {
   const first = symbols.value[0] ?? "";
   if (!symbols.value.includes(selected.value)) selected.value = first;
@@ -99,8 +104,8 @@ function arrived(): void {
 }
 
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-export const connection = new Connection(`${scheme}//${location.host}/ws`, receive, (value) => {
-  if (value === "lost" && trusted.value) lastHeard.value = Date.now();
+export const connection: Connection = new Connection(`${scheme}//${location.host}/ws`, receive, (value) => {
+  if (value === "lost" && trusted.value) lastHeard.value = connection.heard;
   link.value = value;
   if (value !== "open") state.value = { ...state.value, ready: false };
 });
@@ -124,13 +129,14 @@ export function quietly<Kind extends ClientKind>(type: Kind, fields: ClientField
 export async function command<Kind extends ClientKind>(
   type: Kind,
   fields: ClientFields[Kind],
-  done: string,
+  done: string | ((frame: Frame) => string),
 ): Promise<boolean> {
   const frame = await ask(type, fields);
   if (!frame) return false;
   const data = frame.data as { success?: boolean; error?: string; message?: string } | undefined;
   const good = data?.success !== false;
-  notice.value = { text: good ? done : (data?.error ?? data?.message ?? "Refused."), good };
+  const said = [typeof done === "string" ? done : done(frame), ...(frame.warnings ?? []).map((one) => `${one}.`)];
+  notice.value = { text: good ? said.join(" ") : (data?.error ?? data?.message ?? "Refused."), good };
   return good;
 }
 
@@ -147,7 +153,7 @@ export function loadCandles(): void {
   const key = seriesKey(symbol, from);
   if (!symbol || !trusted.value || asked.has(key)) return;
   asked.add(key);
-  void ask("get_candles", { symbol, interval: from, limit: MAX_CANDLES });
+  void ask("get_candles", { symbol, interval: from, limit: MAX_CANDLES }).then((frame) => frame ?? asked.delete(key));
   if (asked.has(symbol)) return;
   asked.add(symbol);
   void quietly("get_trade_history", { symbol, limit: 200 });

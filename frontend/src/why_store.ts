@@ -7,6 +7,7 @@ import { decisions, quietly, trusted } from "./store";
 import { type Filter, fits, merged } from "./traces";
 
 const PAGE = 100;
+const KEPT = 5000;
 
 export const filter = signal<Filter>({ symbol: "", gate: "", outcome: "" });
 export const detail = signal<Decision | null>(null); // with all its inputs
@@ -18,7 +19,11 @@ const chosenId = signal<string | null>(null);
 /** What fits the filter, newest first: what was loaded and what has come since. */
 export const shown = computed(() => merged(decisions.value.filter((one) => fits(one, filter.value)), loaded.value));
 
-export const chosen = computed(() => shown.value.find((one) => one.id === chosenId.value) ?? null);
+/** The one that is looked at, also where it is older than what is loaded. */
+export const chosen = computed(() => {
+  const id = chosenId.value;
+  return shown.value.find((one) => one.id === id) ?? (detail.value?.id === id ? detail.value : null);
+});
 
 function asked(more: GetDecisions): GetDecisions {
   const { symbol, gate, outcome } = filter.peek();
@@ -93,5 +98,9 @@ export function start(): void {
   started = true;
   effect(() => {
     if (trusted.value) void load();
+  });
+  effect(() => {
+    const fresh = decisions.value.filter((one) => fits(one, filter.value));
+    loaded.value = merged(fresh, loaded.peek()).slice(0, KEPT); // `decisions` forgets all but the newest
   });
 }

@@ -204,3 +204,19 @@ def test_what_waits_at_the_end_is_sent_once_more(begin):
     assert len(world.channels.sent) == 1
     world.ref.stop(block=True, timeout=30)
     assert world.channels.texts[1:] == ["Quorum: the desk ends: the broker hangs"]
+
+
+def test_what_is_on_its_way_at_the_end_is_waited_for(begin):
+    world = begin()
+    world.channels.hangs, world.channels.answers = gevent.event.Event(), [None]
+    world.send(messages.DeskGaveUp(reason="the broker hangs"))
+    gevent.spawn_later(0.05, world.channels.hangs.set)
+    world.ref.stop(block=True, timeout=30)
+    assert world.channels.answers == []
+
+
+def test_a_failure_that_nobody_foresaw_is_tried_again(begin):
+    world = begin()
+    world.channels.answers = [MemoryError(), None]
+    world.send(ALERT)
+    assert len(world.pass_(1)) == 2

@@ -253,6 +253,16 @@ def test_after_a_restart_everything_is_told_anew_and_requests_are_not_forgotten(
         assert made.told(RulesReceived) and made.told(HistoryReceived)
 
 
+def test_no_trade_is_lost_between_a_stop_and_the_first_data_after_it(peers, world: World):
+    with connected(peers, world) as made:
+        made.source.stop()
+        gevent.sleep(1.5)  # real time by intent: the world trades on
+        made.source.start()
+        eventually(lambda: {told.pair for told in made.caught_up()} == set(PAIRS))
+        eventually(lambda: made.states()[-1:] == [MarketState.LIVE])
+        made.assert_nothing_is_lost_or_doubled()
+
+
 def test_a_skewed_clock_is_measured_and_only_closed_candles_are_history(peers, world: World):
     world.faults.add(Fault(kind="clock_skew", skew_ms=90_000))
     with connected(peers, world) as made:

@@ -1,7 +1,9 @@
 """How tests drive the dashboard in a browser."""
 
 import re
+import time
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.system.client import Client
@@ -30,6 +32,14 @@ def number_of(text: str) -> float:
 
 def number(page: Page, selector: str) -> float:
     return number_of(page.locator(selector).inner_text())
+
+
+def until_number(page: Page, selector: str, wanted: float, *, within: float) -> None:
+    """Wait until the page shows a number: what one command changes comes in several frames."""
+    deadline = time.monotonic() + 30
+    while abs(number(page, selector) - wanted) > within and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
+    assert number(page, selector) == pytest.approx(wanted, abs=within)
 
 
 def until_changed(page: Page, selector: str) -> None:

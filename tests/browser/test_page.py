@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driving import PAGE_NAMES, number, open_page, start, turn_to, until_changed
+from tests.browser.driving import PAGE_NAMES, number, open_page, start, turn_to, until_changed, until_number
 from tests.system.desk_process import DeskProcess
 from tests.system.quiet import PAIRS, quiet
 
@@ -52,8 +52,8 @@ def test_a_market_buy_fills_shows_a_position_and_a_close_removes_it(
     row = page.locator("#positions tr[data-symbol=ETHUSDT]")
     expect(row).to_contain_text("long")
     expect(page.locator("#notice")).to_contain_text("filled")
-    assert number(page, "#balance") == pytest.approx(before - 1001, abs=6)
-    assert number(page, "#margin") == pytest.approx(1000, abs=5)
+    until_number(page, "#balance", before - 1001, within=6)
+    until_number(page, "#margin", 1000, within=5)
     until_changed(page, "#equity")
     page.reload()
     expect(row).to_contain_text("long")
@@ -61,7 +61,7 @@ def test_a_market_buy_fills_shows_a_position_and_a_close_removes_it(
     row.get_by_role("button", name="Close ETHUSDT").click()
     page.get_by_role("button", name="Close all").click()
     expect(page.locator("#positions")).to_contain_text("No open position.")
-    assert number(page, "#margin") == 0
+    until_number(page, "#margin", 0, within=0)
     assert console == []
 
 

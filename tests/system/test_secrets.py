@@ -14,6 +14,7 @@ from typing import Any
 
 import pymongo
 import pytest
+import zstandard
 
 from adapters.redaction import Redactor
 from tests.soak.__main__ import settings_of, start_world
@@ -33,9 +34,10 @@ class Echo(http.server.BaseHTTPRequestHandler):
     """Refuses every request with what it held: address, headers and all."""
 
     asked: list[str]
+    bodies: list[str]
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
         said = f"refused: {self.path} {dict(self.headers)} {self.headers.get('Authorization')}"
         self.asked.append(said)
         body = json.dumps({"error": {"message": said, "code": 401}, "parameters": {"retry_after": 1}}).encode()
@@ -52,7 +54,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def echo() -> Iterator[Any]:
-    handler = type("Asked", (Echo,), {"asked": []})
+    handler = type("Asked", (Echo,), {"asked": [], "bodies": []})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
@@ -60,7 +62,7 @@ def echo() -> Iterator[Any]:
     server.server_close()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_no_output_of_a_desk_holds_a_planted_secret(
     desks: Callable[..., DeskProcess], mongodb_uri: str, echo: Any, tmp_path: Path
 ) -> None:
@@ -90,6 +92,7 @@ def test_no_output_of_a_desk_holds_a_planted_secret(
         world.wait(20)
     seen += [desk.log, *_texts_under(tmp_path / "var")]
     seen += _documents(mongodb_uri, "secrets")
+    seen += echo.RequestHandlerClass.bodies  # what models and people are sent
     assert "quorum_notifications_total" in seen[2] and len(seen) > 20
     planted = ("planted-", "planted0000", _password(mongodb_uri))
     for text in seen:
@@ -133,8 +136,20 @@ def _frames_of_an_operator(desk: DeskProcess) -> str:
 
 def _texts_under(folder: Path) -> Iterator[str]:
     for path in folder.rglob("*"):
-        if path.is_file():
+        if path.suffix == ".zst":
+            yield _unpacked(path.read_bytes()).decode("latin-1")
+        elif path.is_file():
             yield path.read_bytes().decode("latin-1")
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Return what stands in the frames of a recording; of a killed desk's the last one has no end."""
+    parts = []
+    while data:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        parts.append(frame.decompress(data))
+        data = frame.unused_data
+    return b"".join(parts)
 
 
 def _documents(uri: str, database: str) -> list[str]:

@@ -21,6 +21,7 @@ import {
 } from "lightweight-charts";
 import * as show from "../format";
 import type { CandleRow, Trade } from "../protocol";
+import { isExit } from "../results/figures";
 import { colour } from "../theme";
 import { withLevels } from "./position_levels";
 import { bollinger, ema, rsi } from "./series";
@@ -31,7 +32,7 @@ export const INDICATORS: readonly Indicator[] = ["EMA", "BB", "RSI"];
 const EMA_PERIODS = [20, 50] as const;
 const CANDLES_SHOWN = 110;
 const RIGHT_CANDLES = 12; // room for the names of lines
-const GAINS_SHOWN = 5; // of the newest trades; of more they would lie upon each other
+const GAIN_CANDLES = 8; // between two gains that are written: nearer ones would cover each other's sign
 
 type Line = ISeriesApi<"Line">;
 
@@ -221,20 +222,24 @@ export function drawIndicators(canvas: Canvas, rows: readonly CandleRow[], wante
 export function drawTrades(canvas: Canvas, trades: readonly Trade[], intervalMs: number): void {
   const first = canvas.rows[0]?.[0];
   if (first === undefined) return;
+  let written = Number.POSITIVE_INFINITY; // where the newest gain that is written stands, ms
   const markers: SeriesMarker<Time>[] = trades
     .filter((trade) => trade.timestamp * 1000 >= first)
     .toSorted((a, b) => b.timestamp - a.timestamp)
-    .map((trade, n) => {
+    .map((trade) => {
       const buy = trade.side === "buy";
-      const closing = trade.pnl !== 0;
+      const closing = isExit(trade);
+      const at = Math.floor((trade.timestamp * 1000) / intervalMs) * intervalMs;
+      const room = closing && at <= written - GAIN_CANDLES * intervalMs;
+      if (room) written = at;
       const gain = trade.pnl >= 0 ? canvas.colours.up : canvas.colours.down;
       return {
-        time: ((Math.floor((trade.timestamp * 1000) / intervalMs) * intervalMs) / 1000) as UTCTimestamp,
+        time: (at / 1000) as UTCTimestamp,
         position: buy ? ("belowBar" as const) : ("aboveBar" as const),
         shape: closing ? ("circle" as const) : buy ? ("arrowUp" as const) : ("arrowDown" as const),
         color: closing ? gain : buy ? canvas.colours.up : canvas.colours.down,
         size: closing ? 0.7 : 1,
-        text: closing && n < 2 * GAINS_SHOWN ? show.signed(trade.pnl) : "",
+        text: room ? show.signed(trade.pnl) : "",
       };
     })
     .sort((a, b) => Number(a.time) - Number(b.time));

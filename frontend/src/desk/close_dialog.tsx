@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { gainAt } from "../chart/position_levels";
 import * as show from "../format";
 import { problem } from "../limits";
-import type { Position } from "../protocol";
+import type { Frame, Position, Trade } from "../protocol";
 import { command, prices } from "../store";
 import { Dialog } from "../ui/dialog";
 import { Field } from "../ui/field";
@@ -22,7 +22,11 @@ export function CloseDialog({ position, onDone }: { position: Position; onDone: 
 
   async function close(): Promise<void> {
     const fields = { symbol, ...(share === 1 ? {} : { fraction: String(share) }) };
-    if (await command("close_position", fields, share === 1 ? `${symbol} closed.` : `${percent} % of ${symbol} closed.`)) onDone();
+    const done = ({ data }: Frame) => {
+      const { trade } = data as { trade: Trade }; // a thin book may have taken less than was asked
+      return `${symbol}: closed ${show.quantity(trade.amount)} at ${show.price(trade.price)}.`;
+    };
+    if (await command("close_position", fields, done)) onDone();
   }
 
   return (

@@ -124,8 +124,8 @@ function actions(setOpen: (open: Open) => void): Column<Marked> {
 
 export function Positions() {
   const [open, setOpen] = useState<Open>(null);
-  const all = Object.values(positions.value);
-  const total = all.map(marked).reduce((sum, row) => sum + row.gain, 0);
+  const all = Object.values(positions.value).map(marked);
+  const total = all.reduce((sum, row) => sum + row.gain, 0);
   const chosen = open ? positions.value[open.symbol] : undefined;
   const columns = operator.value ? [...COLUMNS, actions(setOpen)] : COLUMNS;
   return (
@@ -137,7 +137,7 @@ export function Positions() {
           id="position-table"
           label="Positions"
           columns={columns}
-          rows={all.map(marked)}
+          rows={all}
           rowKey={(row) => row.symbol}
           data={(row) => ({ symbol: row.symbol })}
           cards

@@ -36,9 +36,9 @@ export function StopsDialog({ position, onDone }: { position: Position; onDone: 
   const [stop, setStop] = useState(show.plainPrice(position.stop_loss));
   const [target, setTarget] = useState(show.plainPrice(position.take_profit));
   const { symbol } = position;
-  const changes: Partial<Record<LevelName, number | null>> = {};
+  const changes: Partial<Record<LevelName, string | null>> = {};
   for (const [name, text] of [["stop_loss", stop], ["take_profit", target]] as const) {
-    if (text !== show.plainPrice(position[name])) changes[name] = valueOf(text);
+    if (text !== show.plainPrice(position[name])) changes[name] = show.typed(text) ?? null;
   }
   const ready = Object.keys(changes).length > 0 && wrong(position, "stop_loss", stop) === "" && wrong(position, "take_profit", target) === "";
 

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { estimated, type Wanted } from "../estimate";
 import * as show from "../format";
 import { problem } from "../limits";
+import type { Frame, Trade } from "../protocol";
 import { command, prices, selected, trusted } from "../store";
 import { Field, Select } from "../ui/field";
 import { Panel } from "../ui/panel";
@@ -73,6 +74,7 @@ export function Ticket() {
   const quote = useComputed(() => prices.value[selected.value]).value;
   const book = useBook(symbol);
   const [form, setForm] = useState<Form>(FRESH);
+  const [busy, setBusy] = useState(false); // an order is on its way: a second click must not be a second order
   const set = (part: Partial<Form>) => setForm((before) => ({ ...before, ...part }));
   const base = symbol.replace(/USDT$/, "") || "base";
   useEffect(() => set(NO_PRICES), [symbol]); // another pair has other prices
@@ -81,11 +83,17 @@ export function Ticket() {
     event.preventDefault();
     const direction = event.submitter?.getAttribute("value") ?? "buy";
     const verb = direction === "buy" ? "Buy" : "Sell";
-    const done = form.kind === "market" ? `${verb} ${symbol}: filled.` : `${verb} ${symbol}: ${form.kind} order placed.`;
+    const done = (frame: Frame) => {
+      const { trade } = frame.data as { trade?: Trade }; // a limit order that crosses is filled at once
+      const came = trade ? `filled ${show.quantity(trade.amount)} at ${show.price(trade.price)}` : `${form.kind} order placed`;
+      return `${verb} ${symbol}: ${came}.`;
+    };
+    setBusy(true);
     if (await command("execute_trade", { trade_data: message(symbol, form, direction) }, done)) set(NO_PRICES);
+    setBusy(false);
   }
 
-  const ready = trusted.value && symbol !== "" && isValid(form);
+  const ready = !busy && trusted.value && symbol !== "" && isValid(form);
   const best = { buy: quote?.ask ?? quote?.price, sell: quote?.bid ?? quote?.price };
   const buy = estimated(wantedOf(form, "buy"), book, best.buy);
   const sell = estimated(wantedOf(form, "sell"), book, best.sell);

@@ -3,14 +3,14 @@ import { useEffect, useState } from "preact/hooks";
 import * as show from "../format";
 import type { Alert } from "../protocol";
 import { href } from "../routes";
-import { alerts, balance, bot, lastHeard, link, market, notice, operator, source, trusted } from "../store";
+import { alerts, balance, bot, lastHeard, link, market, notice, role, source, trusted } from "../store";
 import { nextTheme, theme } from "../theme";
 import { Icon } from "../ui/icons";
 
 /** That prices are not real, and that nothing comes in: unmistakable, on every page. */
 export function Banner() {
   const { kind, banner } = source.value;
-  const lost = link.value === "lost" && lastHeard.value > 0;
+  const lost = !trusted.value && lastHeard.value > 0; // while it is tried again, too
   return (
     <>
       {banner && (
@@ -86,7 +86,7 @@ export function Header() {
         <a href={href("bots")} class={`dot ${running ? "good" : "off"}`} id="bots-run">
           Bots {running ? "on" : "off"}
         </a>
-        {!operator.value && <span class="badge info">Viewer</span>}
+        {role.value === "viewer" && <span class="badge info">Viewer</span>}
       </div>
       <button
         type="button"

@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { deskNow } from "../ages";
 import type { EquityCurveView, Performance, TradesView, TradeView } from "../messages";
 import type { Frame } from "../protocol";
 import { quietly, trades, trusted } from "../store";
@@ -22,12 +23,13 @@ export const statistics = signal<Performance | null>(null);
 export const complete = signal(false); // all executions are here
 
 async function loadFigures(): Promise<void> {
-  const span = RANGE_MS[range.value];
+  const wanted = range.peek();
+  const span = RANGE_MS[wanted];
   const [points, figures] = await Promise.all([
-    quietly("get_equity_curve", { points: POINTS, ...(span === null ? {} : { from: Date.now() - span }) }),
+    quietly("get_equity_curve", { points: POINTS, ...(span === null ? {} : { from: Math.floor(deskNow.peek() - span) }) }),
     quietly("get_statistics", {}),
   ]);
-  if (points) curve.value = (points.data as EquityCurveView).points;
+  if (points && range.peek() === wanted) curve.value = (points.data as EquityCurveView).points;
   if (figures) statistics.value = figures.data as Performance;
 }
 

@@ -52,7 +52,8 @@ function Proposal({ one }: { one: Pending }) {
 
   async function answer(accept: boolean): Promise<void> {
     setBusy(true);
-    const size = amount.trim() ? { usdt_amount: amount.trim() } : {};
+    const typed = show.typed(amount);
+    const size = typed === undefined ? {} : { usdt_amount: typed };
     if (accept) await command("accept_trade", { symbol: one.symbol, ...size }, `Trade in ${one.symbol} accepted.`);
     else await command("reject_trade", { symbol: one.symbol }, `Trade in ${one.symbol} rejected.`);
     await quietly("get_pending_trades", {});
