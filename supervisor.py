@@ -433,6 +433,7 @@ class Desk:
             max_bytes=int(settings.recorder.max_gib * 2**30),
             started_ms=outside.clock.now_ms(),
             on_off=self._recorder_off,
+            spare_bytes=settings.storage.min_free_mib << 20,
         )
         self._spawn(self._recorder.run)
 

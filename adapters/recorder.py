@@ -14,8 +14,10 @@ One line of JSON each (docs/replay.md has the whole form):
 What leads to a document is written before the document is stored.
 """
 
+import errno
 import hashlib
 import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,7 +56,8 @@ class Recorder:
         header: what a replay must know of the desk.
         max_bytes: of all recordings in `folder`; the oldest are deleted. A part of this one is too, when nothing else
             is left: it can then not be replayed.
-        on_off: called with one sentence when the recording ends before the desk does.
+        on_off: called with one sentence when the recording ends before the desk does, or cannot be replayed any more.
+        spare_bytes: left free on the disk, for the database; where a part would take of it, the recording ends.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Recorder:
         max_bytes: int,
         started_ms: int,
         on_off: Callable[[str], None],
+        spare_bytes: int = 0,
     ) -> None:
         self.on = True
         self.bytes = 0  # written in all parts
@@ -73,6 +77,7 @@ class Recorder:
         self._codec = codec
         self._header = header
         self._max_bytes = max_bytes
+        self._spare_bytes = spare_bytes
         self._largest_part = max(SMALLEST_PART, min(LARGEST_PART, max_bytes // 8))
         self._start = datetime.fromtimestamp(started_ms / 1000, UTC).strftime("%Y%m%dT%H%M%S%f")[:-3] + "Z"
         self._started_ms = started_ms
@@ -186,6 +191,8 @@ class Recorder:
         header = {**self._header, "form": FORM, "part": self._part, "start": self._start, "base_ms": self._started_ms}
         self._file.write(b'["header",' + self._codec.json(header) + b"]\n")
         self._delete_oldest()
+        if shutil.disk_usage(self._folder).free < self._spare_bytes + self._largest_part and self._spare_bytes:
+            raise OSError(errno.ENOSPC, f"{self._spare_bytes >> 20} MiB of its disk are kept free for the database")
 
     def _delete_oldest(self) -> None:
         """Leave room for one more part under the cap; the newest file stays."""
@@ -198,6 +205,13 @@ class Recorder:
             log.info("Recording %s is deleted: recorder.max_gib is reached", path.name)
             path.unlink()
             total -= sizes[path]
+            if path == part_path(self._folder, self._start, 1):
+                sentence = (
+                    "The recording of this session is longer than recorder.max_gib: it cannot be replayed any more, "
+                    "the next start begins a new one"
+                )
+                log.warning("%s", sentence)
+                self._on_off(sentence)
 
     def _try(self, write: Callable[[], None]) -> None:
         try:

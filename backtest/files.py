@@ -9,7 +9,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,16 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from adapters.recording_files import Faults, read_trades
 from backtest.tables import FIGURES, CandleTable, FloatArray, IntArray
+from domain.candles import CandleBuilder
 from domain.errors import SettingsError
 from domain.market import INTERVAL_MS
 
 _NAME = re.compile(
     r"([A-Z0-9]{4,20})-(1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d)(?:[-_.].*)?\.(csv|csv\.gz|zip|csv\.zip|parquet)"
 )
+_TRADES = re.compile(r"([A-Z0-9]{4,20})-trades(?:-.*)?\.csv(?:\.gz)?")
 _NUMBER = r"^\s*[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?\s*$"
 _MICROSECONDS = 100_000_000_000_000  # times from here on are microseconds
 _COLUMNS = ("open_time", *FIGURES)
@@ -58,6 +61,16 @@ def read_tables(folder: Path, pairs: tuple[str, ...], problems: Problems) -> dic
         SettingsError: a pair has no candles, or no interval in common with the others.
     """
     files = find_files(folder, pairs)
+    traded = {pair: found for pair in pairs if (found := _trades_of(folder, pair)) and not _has(files, pair)}
+    if traded:  # candles are made of them, as the desk makes them of a recording of trades
+        made = {pair: _from_trades(found, pair, problems) for pair, found in traded.items()}
+        others = tuple(pair for pair in pairs if pair not in made)
+        missing = [pair for pair in others if (pair, "1m") not in files]
+        if missing:
+            raise SettingsError(f"beside trades all pairs must have 1m candles, {', '.join(missing)} has none")
+        return {
+            pair: made[pair] if pair in made else read_table(files[pair, "1m"], pair, "1m", problems) for pair in pairs
+        }
     had = {pair: [interval for of, interval in files if of == pair] for pair in pairs}
     for pair, intervals in had.items():
         if not intervals:
@@ -70,6 +83,41 @@ def read_tables(folder: Path, pairs: tuple[str, ...], problems: Problems) -> dic
         raise SettingsError(f"all pairs must have candles of one interval: {listed}")
     interval = "1m" if "1m" in common else min(common, key=INTERVAL_MS.__getitem__)
     return {pair: read_table(files[pair, interval], pair, interval, problems) for pair in pairs}
+
+
+def _has(files: Mapping[tuple[str, str], object], pair: str) -> bool:
+    return any(of == pair for of, _ in files)
+
+
+def _trades_of(folder: Path, pair: str) -> list[Path]:
+    paths = [folder] if folder.is_file() else folder.rglob(f"{pair}-trades*")
+    return sorted(
+        (path for path in paths if (match := _TRADES.fullmatch(path.name)) and match[1] == pair),
+        key=lambda path: path.name,
+    )
+
+
+def _from_trades(paths: list[Path], pair: str, problems: Problems) -> CandleTable:
+    """Return the whole 1 m candles that trades make.
+
+    Raises:
+        SettingsError: they make none.
+    """
+    faults, builder = Faults(), CandleBuilder(interval_ms=INTERVAL_MS["1m"])
+    candles = [candle for trade in read_trades(paths, faults) for candle in builder.add(trade)]
+    problems.update({f"{name}: {reason}, rows": count for (name, reason), count in faults.items()})
+    if not candles:
+        raise SettingsError(f"the trades of {pair} must make at least one whole candle of 1m, they make none")
+    texts = [[str(getattr(candle, figure)) for candle in candles] for figure in FIGURES]
+    table = CandleTable(
+        pair=pair,
+        interval_ms=INTERVAL_MS["1m"],
+        open_ms=np.array([candle.open_ms for candle in candles], dtype=np.int64),
+        floats=np.array([[float(text) for text in column] for column in texts]),
+        texts=tuple(pa.array(column, pa.string()) for column in texts),
+    )
+    _count_gaps(table, problems)
+    return table
 
 
 def read_table(paths: Iterable[Path], pair: str, interval: str, problems: Problems) -> CandleTable:
@@ -188,6 +236,10 @@ def _sound(columns: list[Any], pair: str, interval_ms: int, problems: Problems) 
     readable &= pc.match_substring_regex(columns[0], r"^\s*[0-9]{1,18}\s*$").to_numpy(zero_copy_only=False)
     columns = _keep(columns, readable, f"rows of {pair} that are no candles", problems)
     times, floats = _numbers(columns)
+    if len(times) and (np.diff(times) < 0).any():  # files may overlap: daily ones beside the month's
+        order = np.argsort(times, kind="stable")
+        times, floats = times[order], floats[:, order]
+        columns = [column.take(pa.array(order)) for column in columns]
     newest = (
         np.concatenate(
             ([-1], np.maximum.accumulate(np.where(_faults(times, floats, interval_ms) == 0, times, -1))[:-1])

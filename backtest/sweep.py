@@ -135,7 +135,7 @@ def best_of(records: Iterable[Record], objective: str) -> Record | None:
 def luck(records: Sequence[Record], chosen: Record) -> float | None:
     """Return the deflated Sharpe ratio of the chosen record among all that were tried in its group."""
     tried = [moments(np.array(each["returns"])) for each in records if each["group"] == chosen["group"]]
-    ratios = [found[0] for found in tried if found is not None]
+    ratios = [0.0 if found is None else found[0] for found in tried]  # one that never traded was tried as well
     return deflated_sharpe(np.array(chosen["returns"]), ratios)
 
 

@@ -61,7 +61,9 @@ def read_plan(given: argparse.Namespace) -> Plan:
             desk_settings(given.settings, given.pairs, ((parameter.key, choice),))
     pairs = tuple(settings.bots.pairs)
     from_ms, to_ms = period(given, read_tables(given.data, pairs, Problems()))
-    base = {"data": str(given.data), "settings": str(given.settings or ""), "values": ()}
+    file = given.settings or Path("settings.yaml")
+    named = str(file.resolve()) if given.settings or file.is_file() else ""
+    base = {"data": str(given.data.resolve()), "settings": named, "values": ()}  # a Ray worker is somewhere else
     groups = [(pair,) for pair in pairs] if given.each_pair else [pairs]
     return Plan(
         parameters=parameters,

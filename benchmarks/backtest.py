@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -27,7 +28,10 @@ import pandas as pd
 import pyarrow as pa
 
 from backtest.engine import Job, run
+from backtest.engines import engine_of
 from backtest.files import Problems, find_files, read_table
+from backtest.sweep import Log, Sweep
+from backtest.sweep_question import parser, read_plan
 from backtest.tables import CandleTable, FloatArray
 from domain.symbols import known_rules
 from settings import parse_settings
@@ -150,6 +154,36 @@ def resident_mib() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
+def sweeps(days: int) -> None:
+    """Report what a second process, and Ray, make of a sweep of eight trials over so many days."""
+    table = made(PAIRS[0], walk(PAIRS[0], days * DAY))
+    with tempfile.TemporaryDirectory() as folder:
+        columns = [table.open_ms.tolist(), *(column.to_pylist() for column in table.texts)]
+        rows = (",".join(map(str, row)) for row in zip(*columns, strict=True))
+        (Path(folder) / f"{PAIRS[0]}-1m-walk.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        spans = ("--param", "stop_loss_percent=0.5..2:0.5", "--param", "take_profit_percent=2,3")
+        plan = read_plan(parser().parse_args(["--pairs", PAIRS[0], "--data", folder, *spans]))
+        alone: list[dict[str, object]] = []
+        first = 0.0
+        for name, jobs in (("local", 1), ("local", 2), ("ray", 2)):
+            engine = engine_of(name, jobs, None)
+            try:
+                began = time.monotonic()
+                records = Sweep(plan, engine, Log(None)).run()
+                taken = time.monotonic() - began
+            finally:
+                engine.close()
+            alone, first = alone or records, first or taken
+            report(
+                "sweep",
+                engine=name,
+                processes=jobs,
+                seconds=round(taken, 2),
+                speed_up=round(first / taken, 2),
+                same_records=records == alone,
+            )
+
+
 def main() -> None:
     minutes = round(float(sys.argv[1]) * DAY) if len(sys.argv) > 1 else 365 * DAY
     data = os.environ.get("QUORUM_DATA")
@@ -194,6 +228,7 @@ def main() -> None:
         documents=result.seq,  # type: ignore[attr-defined]  # as above
         resident_mib=resident_mib(),
     )
+    sweeps(max(2, minutes // DAY))
 
 
 if __name__ == "__main__":

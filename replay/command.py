@@ -10,10 +10,11 @@ from pathlib import Path
 
 from adapters.message_codec import tagged
 from adapters.recorder import sources_hash
-from adapters.recorder_files import RecordingDamaged
+from adapters.recorder_files import RecordingDamaged, start_of
 from domain.errors import SettingsError
 from replay import what_if
 from replay.comparison import Comparison, Difference, parts_that_differ
+from replay.mail import candles_told
 from replay.pace import Pace
 from replay.player import Player
 from replay.recording import RecordingError, Session, find_recordings
@@ -42,6 +43,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help="play the newest recording with these settings and print what trades and equity would have been",
     )
+    parser.add_argument(
+        "--candles", type=Path, metavar="DIR", help="only write the 1 m candles that its bots were told, for a backtest"
+    )
     parser.add_argument("--speed", type=_speed, default=0.0, metavar="N", help="N times real time; 0 = at once")
     return parser.parse_args(arguments)
 
@@ -55,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RecordingError as error:
         _say(str(error))
         return EXIT_USAGE
+    if parsed.candles is not None:
+        return _write_candles(paths[-1], parsed.candles)
     if parsed.settings is not None:
         return _what_if(paths[-1], parsed.settings)
     comparisons: dict[str, Comparison] = {}
@@ -87,6 +93,8 @@ def _play(path: Path, comparisons: dict[str, Comparison], pace: Pace) -> Compari
         comparison.differs(str(error))
     for note in session.notes:
         _say(note)
+    if not (session.ended or session.notes or comparison.difference or pace.stopped):
+        _say(f"{path.name} has no end of its own: the desk was killed there, or its last part is missing")
     _say(
         f"{path.name}: {player.handled:,} messages of {player.actors} actors, "
         f"{comparison.compared - compared:,} documents and {player.agreed:,} messages compared, "
@@ -110,6 +118,22 @@ def _what_if(path: Path, file: Path) -> int:
         return EXIT_USAGE
     for line in report(*outcomes):
         _say(line)
+    return EXIT_IDENTICAL
+
+
+def _write_candles(path: Path, folder: Path) -> int:
+    """Write the candles of a session as files that `python -m backtest --data` reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        found = candles_told(Session(path))
+    except (RecordingError, RecordingDamaged) as error:
+        _say(str(error))
+        return EXIT_USAGE
+    for pair, candles in found.items():
+        file = folder / f"{pair}-1m-{start_of(path)}.csv"
+        rows = (f"{c.open_ms},{c.open},{c.high},{c.low},{c.close},{c.volume}\n" for c in candles)
+        file.write_text("".join(rows), encoding="utf-8")
+        _say(f"written: {file}, {len(candles)} candles")
     return EXIT_IDENTICAL
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from adapters.message_codec import UNKNOWN, MessageCodec
+from domain.market import Candle
 from domain.messages import (
     AcceptTrade,
     AmendProtection,
@@ -30,6 +31,7 @@ from domain.messages import (
 )
 from domain.ports import RecordedEvent
 from replay.recording import Generation, HandlerEnd, Session
+from settings import as_recorded, parse_settings
 
 MARKET = (
     BookChanged,
@@ -74,6 +76,20 @@ def outside_mail(session: Session, codec: MessageCodec, analysts: frozenset[str]
                 yield _event(now_ms, "broker", _resume(message, now_ms))
             case _ if isinstance(message, MARKET) or (isinstance(message, OPERATORS) and not _is_ours(message)):
                 yield _event(now_ms, name, message)
+
+
+def candles_told(session: Session) -> dict[str, list[Candle]]:
+    """Return the closed 1 m candles that the bots of a session were told, by pair, oldest first.
+
+    Raises:
+        RecordingDamaged: the recording cannot be read on.
+    """
+    codec, found = MessageCodec(plain=as_recorded, settings=parse_settings), dict[str, dict[int, Candle]]()
+    for _, name, message in handled(session, codec):
+        if name.startswith("bot-") and isinstance(message, CandleHistory | CandleClosed) and message.interval == "1m":
+            told = message.candles if isinstance(message, CandleHistory) else (message.candle,)
+            found.setdefault(message.pair, {}).update((candle.open_ms, candle) for candle in told)
+    return {pair: [candles[open_ms] for open_ms in sorted(candles)] for pair, candles in found.items()}
 
 
 def handled(session: Session, codec: MessageCodec) -> Iterator[tuple[int, str, Any]]:

@@ -11,11 +11,13 @@ class Pace:
     def __init__(self, *, speed: float = 0.0, until_ms: int | None = None) -> None:
         self._speed = speed
         self._until_ms = until_ms
+        self.stopped = False  # at `until_ms`
         self._began: tuple[int, float] | None = None  # recorded ms, real s
 
     def before(self, now_ms: int, name: str, message: object) -> bool:
         """Wait until it is time; return whether the replay goes on."""
         if self._until_ms is not None and now_ms > self._until_ms:
+            self.stopped = True
             return False
         if self._speed:
             if self._began is None:

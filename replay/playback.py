@@ -62,6 +62,19 @@ class Playback:
             why = f"fails: {error}" if error else "does not"
             self._differs(f"{self._where()} was recorded to {_told(unused)}, now it {why}")
 
+    def due_ms(self) -> int:
+        """Return what the clock says first in the handler that comes next; where it is not read, what it said last."""
+        learned, place = self._generation.learned, 0
+        while True:
+            while place < len(learned):
+                item, place = learned[place], place + 1
+                if isinstance(item, HandlerEnd):
+                    return self.now_ms
+                if type(item) is int:
+                    return self._session.base_ms + item
+            if self._generation.over or not self._session.pull():
+                return self.now_ms
+
     def learn(self, kind: Kind, look: Callable[[], Learned]) -> Learned:
         if gevent.getcurrent() is not self._owner:
             return cast(Learned, self.now_ms if kind == "now" else self._aside(kind))

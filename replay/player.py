@@ -80,11 +80,14 @@ class Player:
             if not self._handle(step):
                 return
             gevent.sleep(0)  # work that a handler has begun beside itself
+            if self._session.damaged is not None:  # met within a handler, whose failure is compared, not raised
+                raise self._session.damaged
 
     def _handle(self, step: Step) -> bool:
         generation = self._session.generations[step.slot]
         playback = self._playback(generation)
         message = self._message(step)
+        self.now_ms = max(self.now_ms, playback.due_ms())
         if not self._before(self.now_ms, generation.name, message):
             return False
         if step.body is not None and not self._agreement.handled(generation.name, step, message):

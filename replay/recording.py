@@ -64,6 +64,7 @@ class Session:
         self.generations: dict[int, Generation] = {}
         self.settings: dict[int, Any] = {}
         self.ended = False  # the desk's own end was read
+        self.damaged: RecordingDamaged | None = None  # raised by `pull`, whoever met it there
         self._steps: deque[Step] = deque()
         self._current: dict[str, Generation] = {}
         self._lines = self._read()
@@ -95,7 +96,11 @@ class Session:
         Raises:
             RecordingDamaged: the file is not what was written.
         """
-        parts = next(self._lines, None)
+        try:
+            parts = next(self._lines, None)
+        except RecordingDamaged as damage:
+            self.damaged = damage
+            raise
         if parts is None:
             return False
         match _PLAIN.decode(parts[0]), *parts[1:]:
@@ -133,8 +138,9 @@ class Session:
         self.generations[slot] = self._current[name] = Generation(slot, name, number, arguments)
 
     def _read(self) -> Iterator[list[msgspec.Raw]]:
-        """Yield the lines of all parts; a part that is missing, or cut off before the last, ends it."""
-        for number, path in enumerate(parts_of(self.path), 1):
+        """Yield the lines of all parts; only the last may be cut off."""
+        paths = parts_of(self.path)
+        for number, path in enumerate(paths, 1):
             reader = FrameReader(path)
             for at, line in enumerate(reader.lines()):
                 try:
@@ -142,9 +148,10 @@ class Session:
                 except ValueError as error:
                     raise RecordingDamaged(f"{path.name}: line {at + 1} cannot be read ({error})") from None
                 if at == 0 and _part(parts) != number:
-                    self.notes.append(f"part {number} is missing: the recording ends before {path.name}")
-                    return
+                    raise RecordingDamaged(f"part {number} of the recording is missing before {path.name}")
                 yield parts
+            if reader.torn and number < len(paths):
+                raise RecordingDamaged(f"{path.name} has no end, yet {paths[number].name} follows")
             if reader.torn:
                 self.notes.append(
                     f"{path.name} is cut off in its last block, as after a kill: what follows is left out"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from actors.base import Actor
+from adapters import recorder_files
 from adapters.recorder_files import FrameReader, recordings
 from domain.messages import Alerted, TimerFired
 from domain.trading import OrderSource, Side
@@ -169,6 +170,40 @@ def test_a_damaged_block_is_named(desk, capsys):
     code, lines = replayed(desk.folder, capsys)
     assert code == 1
     assert "the block at byte" in lines[-2] and lines[-1].startswith("differs at seq ")
+
+
+def test_a_damaged_block_is_named_wherever_it_is_met(tmp_path, peers, clock, timers, capsys, monkeypatch):
+    """Most lines are read while a handler runs, whose own failures are compared and not raised."""
+    monkeypatch.setattr(recorder_files, "FRAME_BYTES", 1500)
+    desk = RecordedDesk(tmp_path, peers, clock, timers)
+    desk.open_long()
+    for number in range(3, 40):
+        desk.book(number * 100, update_id=number)
+    desk.end()
+    [path] = recordings(tmp_path)
+    whole = path.read_bytes()
+    for eighth in range(1, 8):
+        data = bytearray(whole)
+        data[len(data) * eighth // 8] ^= 4
+        path.write_bytes(data)
+        code, lines = replayed(tmp_path, capsys)
+        assert (code, "the block at byte" in lines[-2]) == (1, True)
+
+
+def test_a_part_that_is_missing_is_named(tmp_path, peers, clock, timers, capsys):
+    desk = RecordedDesk(tmp_path, peers, clock, timers)
+    desk.recorder._largest_part = 1000
+    desk.open_long()
+    for number in range(3, 60):
+        desk.book(number * 100, update_id=number)
+        desk.recorder.flush()
+    desk.end()
+    parts = recorder_files.parts_of(recordings(tmp_path)[0])
+    assert len(parts) > 2
+    parts[1].unlink()
+    code, lines = replayed(tmp_path, capsys)
+    assert (code, lines[-1].startswith("differs at seq ")) == (1, True)
+    assert "part 2 of the recording is missing" in lines[-2]
 
 
 def test_a_stored_journal_that_was_changed_between_two_processes_is_named(desk, capsys):

@@ -12,7 +12,7 @@ from tests.system.desk_process import environment, run_tool
 from tests.system.journal import read_journal
 from tests.system.worlds import simulated
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 DATABASE = "faulty"
 
@@ -61,7 +61,5 @@ def test_a_session_with_faults_and_a_kill_is_replayed_to_the_same_head(tmp_path:
     newest.write_bytes(data)
     damaged = run_tool("-m", "replay", str(newest), folder=tmp_path, seconds=120)
     *_, named, last = damaged.stdout.splitlines()
-    if damaged.returncode:
-        assert newest.name in named and last.startswith("differs at seq ")
-    else:  # the byte made it look as if it had been killed there
-        assert f"{newest.name} is cut off in its last block" in damaged.stdout
+    assert damaged.returncode == 1, damaged.stdout
+    assert newest.name in named and last.startswith("differs at seq ")
