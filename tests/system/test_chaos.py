@@ -36,7 +36,7 @@ FEW: tuple[Fault, ...] = (
     Fault("descriptors used up", 1, faults.exhaust_descriptors),
     Fault("desk killed", 1, faults.kill_desk),
 )
-pytestmark = [pytest.mark.system, pytest.mark.timeout(400 + MINUTES * 120)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900 + MINUTES * 120)]
 
 
 @pytest.fixture
