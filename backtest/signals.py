@@ -1,7 +1,7 @@
 """Where in a series the built-in analyst can have an opinion, found at once for all candles.
 
-Where the score is sure, it is the opinion's own; else `domain.technical` forms it from the candles up to its moment. Each
-array value at row r depends on rows up to r alone. A row is left out only where the score stays below the analyst's
+Where the score is sure, it is the opinion's own; else `domain.technical` forms it from the candles up to its moment.
+Each array value at row r depends on rows up to r alone. A row is left out only where the score stays below its
 threshold by more than TOLERANCE; rounding and the forgotten start of the indicators' averages are far smaller
 (docs/backtest.md).
 """
