@@ -12,6 +12,9 @@ from gevent.monkey import get_original
 from adapters.loop_watch import LoopWatch
 from tests.adapters.waiting import eventually
 
+# The monitor's thread writes down what all greenlets keep, hypothesis' strategies of earlier tests among it.
+pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
+
 blocking_sleep = get_original("time", "sleep")
 LIMIT_SECONDS = 0.1
 
