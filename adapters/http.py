@@ -1,5 +1,7 @@
 """Bounded HTTP GET and POST: a limit on the whole call and on the body, and errors that carry no query string."""
 
+import contextlib
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 import gevent
@@ -30,22 +32,14 @@ def get(
     Raises:
         SourceUnavailable: no answer in time, another status, or a body over `max_body`.
     """
-    limit = gevent.Timeout(timeout_seconds)  # plain: the library cannot swallow it
-    limit.start()
-    try:
-        with session.get(url, params=params, headers=headers, timeout=timeout_seconds, stream=True) as answer:
-            received = {name.lower(): value for name, value in answer.headers.items()}
-            if answer.status_code not in (200, 304):
-                raise _refused(what, answer.status_code, received)
-            return answer.status_code, _body(answer, what, max_body), received
-    except gevent.Timeout as error:
-        if error is not limit:
-            raise
-        raise SourceUnavailable(f"{what} did not answer within {timeout_seconds:g} s") from None
-    except requests.RequestException as error:
-        raise SourceUnavailable(f"{what} cannot be reached ({type(error).__name__})") from None
-    finally:
-        limit.close()
+    with (
+        _limited(what, timeout_seconds),
+        session.get(url, params=params, headers=headers, timeout=timeout_seconds, stream=True) as answer,
+    ):
+        received = {name.lower(): value for name, value in answer.headers.items()}
+        if answer.status_code not in (200, 304):
+            raise _refused(what, answer.status_code, received)
+        return answer.status_code, _body(answer, what, max_body), received
 
 
 def post(
@@ -68,12 +62,21 @@ def post(
     Raises:
         SourceUnavailable: no answer in time, or a body over `max_body`.
     """
+    with (
+        _limited(what, timeout_seconds),
+        session.post(url, json=body, timeout=timeout_seconds, stream=True, allow_redirects=False) as answer,
+    ):
+        received = {name.lower(): value for name, value in answer.headers.items()}
+        return answer.status_code, _body(answer, what, max_body), _retry_after(received)
+
+
+@contextlib.contextmanager
+def _limited(what: str, timeout_seconds: float) -> Iterator[None]:
+    """Bound a whole call; translate what the library raises, without the address."""
     limit = gevent.Timeout(timeout_seconds)  # plain: the library cannot swallow it
     limit.start()
     try:
-        with session.post(url, json=body, timeout=timeout_seconds, stream=True, allow_redirects=False) as answer:
-            received = {name.lower(): value for name, value in answer.headers.items()}
-            return answer.status_code, _body(answer, what, max_body), _retry_after(received)
+        yield
     except gevent.Timeout as error:
         if error is not limit:
             raise
